@@ -1,0 +1,14 @@
+//! Cortado: spiking neural networks in Rust.
+//!
+//! Simulate them, train them by backpropagation with surrogate gradients, and run them: results do not depend
+//! on the number of threads, and every choice on which frameworks disagree is a named value
+//! ([`neuron::Convention`]).
+
+pub mod error;
+pub mod neuron;
+pub mod num;
+pub mod rng;
+pub mod sim;
+pub mod surrogate;
+
+pub use error::{Error, Result};

@@ -1,0 +1,207 @@
+//! The list of models, and the erased form in which the engines hold one.
+
+use super::{
+    AdEx, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, NextStep, Refractory,
+    Reset, ResetTime, Spec,
+};
+use crate::num::{Dual, Float};
+use crate::sim::kernel::{Backward, Forward, backward, forward};
+use crate::{Error, Result};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A neuron model behind its registry name: what an engine needs of it.
+pub trait Model<R: Float>: Send + Sync {
+    /// The table of the model.
+    fn spec(&self) -> &'static Spec;
+    /// Number of state variables, those of refractoriness and late reset included.
+    fn states(&self) -> usize;
+    /// Number of constants of a step.
+    fn constants(&self) -> usize;
+    /// Whether the Jacobian of a step depends on neither state nor input.
+    fn affine(&self) -> bool;
+    /// The state at rest for the parameters `p`.
+    fn rest(&self, p: &[f64]) -> Vec<f64>;
+    /// The constants of a step of `h` seconds.
+    fn discretise(&self, p: &[f64], convention: &Convention, reset: Reset, h: f64) -> Vec<f64>;
+    /// Gradient by the parameters, from the gradient `dk` by the constants.
+    fn chain(
+        &self,
+        p: &[f64],
+        convention: &Convention,
+        reset: Reset,
+        h: f64,
+        dk: &[f64],
+    ) -> Vec<f64>;
+    /// Runs neurons forward over some steps.
+    fn forward(&self, span: &mut Forward<'_, R>);
+    /// Runs the adjoint back over some steps.
+    fn backward(&self, span: &mut Backward<'_, R>);
+}
+
+struct Erased<M, const S: usize, const P: usize, const K: usize>(PhantomData<M>);
+
+fn array<const N: usize>(x: &[f64]) -> [f64; N] {
+    std::array::from_fn(|i| x[i])
+}
+
+impl<R, M, const S: usize, const P: usize, const K: usize> Model<R> for Erased<M, S, P, K>
+where
+    R: Float,
+    M: Neuron<S, P, K>,
+{
+    fn spec(&self) -> &'static Spec {
+        &M::SPEC
+    }
+    fn states(&self) -> usize {
+        S
+    }
+    fn constants(&self) -> usize {
+        K
+    }
+    fn affine(&self) -> bool {
+        M::AFFINE
+    }
+    fn rest(&self, p: &[f64]) -> Vec<f64> {
+        M::rest(&array(p)).to_vec()
+    }
+    fn discretise(&self, p: &[f64], convention: &Convention, reset: Reset, h: f64) -> Vec<f64> {
+        M::discretise(&array::<P>(p), convention, reset, h).to_vec()
+    }
+    fn chain(
+        &self,
+        p: &[f64],
+        convention: &Convention,
+        reset: Reset,
+        h: f64,
+        dk: &[f64],
+    ) -> Vec<f64> {
+        let vars: [Dual<f64, P>; P] = std::array::from_fn(|i| Dual::<f64, P>::variable(p[i], i));
+        let k = M::discretise(&vars, convention, reset, h);
+        (0..P)
+            .map(|i| (0..K).map(|j| dk[j] * k[j].d[i]).sum())
+            .collect()
+    }
+    fn forward(&self, span: &mut Forward<'_, R>) {
+        R::vectorize(
+            #[inline(always)]
+            || forward::<R, M, S, P, K>(span),
+        );
+    }
+    fn backward(&self, span: &mut Backward<'_, R>) {
+        R::vectorize(
+            #[inline(always)]
+            || backward::<R, M, S, P, K>(span),
+        );
+    }
+}
+
+/// The names of all models.
+pub fn models() -> [&'static Spec; 7] {
+    [
+        &<If as Neuron<1, 4, 4>>::SPEC,
+        &<Lif as Neuron<1, 6, 6>>::SPEC,
+        &<Li as Neuron<1, 3, 3>>::SPEC,
+        &<CubaLif as Neuron<2, 7, 9>>::SPEC,
+        &<Alif as Neuron<2, 8, 8>>::SPEC,
+        &<AdEx as Neuron<2, 11, 13>>::SPEC,
+        &<Izhikevich as Neuron<2, 6, 7>>::SPEC,
+    ]
+}
+
+fn erase<R, M, const S: usize, const P: usize, const K: usize>() -> Arc<dyn Model<R>>
+where
+    R: Float,
+    M: Neuron<S, P, K>,
+    Erased<M, S, P, K>: Model<R>,
+{
+    Arc::new(Erased::<M, S, P, K>(PhantomData))
+}
+
+/// The model of that name under a convention, with a refractory period or without.
+///
+/// # Errors
+/// An unknown name; a late reset or an exponential Euler step of a model that has none.
+pub fn model<R: Lanes>(
+    name: &str,
+    convention: &Convention,
+    refractory: bool,
+) -> Result<Arc<dyn Model<R>>> {
+    R::model(name, convention, refractory)
+}
+
+/// A float at which every model is compiled.
+pub trait Lanes: Float {
+    #[doc(hidden)]
+    fn model(name: &str, convention: &Convention, refractory: bool)
+    -> Result<Arc<dyn Model<Self>>>;
+}
+
+macro_rules! lanes {
+    ($f:ty) => {
+        impl Lanes for $f {
+            fn model(
+                name: &str,
+                convention: &Convention,
+                refractory: bool,
+            ) -> Result<Arc<dyn Model<Self>>> {
+                type F = $f;
+                let late = convention.reset == ResetTime::NextStep;
+                let rk4 = convention.decay == Decay::Exact;
+                if matches!(name, "adex" | "izhikevich")
+                    && (late || convention.decay == Decay::ExponentialEuler)
+                {
+                    return Err(Error::invalid(
+                        "convention",
+                        format!("model '{name}'"),
+                        "reset same_step and decay exact or euler",
+                        format!("{convention:?}"),
+                    ));
+                }
+                Ok(match (name, refractory, late) {
+                    ("li", _, _) => erase::<F, Li, 1, 3, 3>(),
+                    ("if", false, false) => erase::<F, If, 1, 4, 4>(),
+                    ("if", true, false) => erase::<F, Refractory<If>, 2, 4, 5>(),
+                    ("if", false, true) => erase::<F, NextStep<If>, 2, 4, 4>(),
+                    ("if", true, true) => erase::<F, NextStep<Refractory<If>>, 3, 4, 5>(),
+                    ("lif", false, false) => erase::<F, Lif, 1, 6, 6>(),
+                    ("lif", true, false) => erase::<F, Refractory<Lif>, 2, 6, 7>(),
+                    ("lif", false, true) => erase::<F, NextStep<Lif>, 2, 6, 6>(),
+                    ("lif", true, true) => erase::<F, NextStep<Refractory<Lif>>, 3, 6, 7>(),
+                    ("cuba_lif", false, false) => erase::<F, CubaLif, 2, 7, 9>(),
+                    ("cuba_lif", true, false) => erase::<F, Refractory<CubaLif>, 3, 7, 10>(),
+                    ("cuba_lif", false, true) => erase::<F, NextStep<CubaLif>, 3, 7, 9>(),
+                    ("cuba_lif", true, true) => {
+                        erase::<F, NextStep<Refractory<CubaLif>>, 4, 7, 10>()
+                    }
+                    ("alif", false, false) => erase::<F, Alif, 2, 8, 8>(),
+                    ("alif", true, false) => erase::<F, Refractory<Alif>, 3, 8, 9>(),
+                    ("alif", false, true) => erase::<F, NextStep<Alif>, 3, 8, 8>(),
+                    ("alif", true, true) => erase::<F, NextStep<Refractory<Alif>>, 4, 8, 9>(),
+                    ("adex", false, _) if rk4 => erase::<F, AdEx<true>, 2, 11, 13>(),
+                    ("adex", true, _) if rk4 => erase::<F, Refractory<AdEx<true>>, 3, 11, 14>(),
+                    ("adex", false, _) => erase::<F, AdEx<false>, 2, 11, 13>(),
+                    ("adex", true, _) => erase::<F, Refractory<AdEx<false>>, 3, 11, 14>(),
+                    ("izhikevich", false, _) if rk4 => erase::<F, Izhikevich<true>, 2, 6, 7>(),
+                    ("izhikevich", true, _) if rk4 => {
+                        erase::<F, Refractory<Izhikevich<true>>, 3, 6, 8>()
+                    }
+                    ("izhikevich", false, _) => erase::<F, Izhikevich<false>, 2, 6, 7>(),
+                    ("izhikevich", true, _) => erase::<F, Refractory<Izhikevich<false>>, 3, 6, 8>(),
+                    _ => {
+                        let names: Vec<_> = models().iter().map(|s| s.name).collect();
+                        return Err(Error::invalid(
+                            "neuron model",
+                            "the registry",
+                            names.join(", "),
+                            name,
+                        ));
+                    }
+                })
+            }
+        }
+    };
+}
+
+lanes!(f32);
+lanes!(f64);

@@ -1,0 +1,248 @@
+//! The two floats of the engines, and the widest instructions that the processor has.
+
+use super::{Over, Real};
+use fearless_simd::{Level, Simd};
+use std::sync::OnceLock;
+
+/// A plain float that the engines run on: `f32`, and `f64` as its oracle.
+pub trait Float:
+    Real
+    + Over<Self>
+    + Default
+    + PartialOrd
+    + std::ops::AddAssign
+    + std::iter::Sum
+    + Send
+    + Sync
+    + std::fmt::Debug
+    + std::fmt::Display
+    + 'static
+{
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// From `f64`, rounded to nearest.
+    fn of(x: f64) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Whether neither infinite nor not a number.
+    fn finite(self) -> bool;
+    /// Runs `f` with the widest vector instructions that this processor has.
+    ///
+    /// No multiply-add is ever fused in Cortado's own kernels, so the bits do not depend on the choice.
+    fn vectorize<T>(f: impl FnOnce() -> T) -> T;
+    /// `c = a b + keep c` for row-major `a` (`m x k`), `b` (`k x n`) and `c` (`m x n`) with given strides.
+    ///
+    /// Bits of a row of `c` do not depend on how many rows are computed together.
+    fn gemm(
+        m: usize,
+        k: usize,
+        n: usize,
+        a: Mat<'_, Self>,
+        b: Mat<'_, Self>,
+        keep: bool,
+        c: &mut [Self],
+        ldc: usize,
+    );
+}
+
+/// A view of a matrix: element `(i, j)` stands at `i * rs + j * cs`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a, R> {
+    /// The elements.
+    pub data: &'a [R],
+    /// Distance of two rows.
+    pub rs: usize,
+    /// Distance of two columns.
+    pub cs: usize,
+}
+
+/// The instruction level used at run time: detected once.
+pub fn simd_level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(Level::new)
+}
+
+/// `exp` for `f32` as straight-line arithmetic, so that loops over it vectorise.
+///
+/// Cody and Waite reduction to |r| <= ln(2)/2 and a polynomial of degree 6; at most 2 ulp from exact in
+/// [-87, 88]; saturates outside.
+#[inline(always)]
+fn exp_f32(x: f32) -> f32 {
+    let x = if x > 88.3 { 88.3 } else { x };
+    let x = if x < -87.3 { -87.3 } else { x };
+    // Adding 1.5 * 2^23 rounds to the nearest integer in the low mantissa bits.
+    let magic = 12_582_912.0f32;
+    let shifted = x * std::f32::consts::LOG2_E + magic;
+    let n = shifted - magic;
+    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
+    let p = 1.0
+        + r * (1.0
+            + r * (0.5
+                + r * (1.666_666_6e-1
+                    + r * (4.166_664_6e-2 + r * (8.333_49e-3 + r * 1.398_2e-3)))));
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
+    p * scale
+}
+
+macro_rules! float {
+    ($f:ty, $exp:expr, $gemm:path, $vectorize:expr) => {
+        impl Over<$f> for $f {
+            #[inline(always)]
+            fn lift(c: $f) -> Self {
+                c
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                $exp(self)
+            }
+            #[inline(always)]
+            fn below(self, o: Self) -> bool {
+                self < o
+            }
+            #[inline(always)]
+            fn select(cond: bool, a: Self, b: Self) -> Self {
+                if cond { a } else { b }
+            }
+        }
+        impl Real for $f {
+            #[inline(always)]
+            fn c(x: f64) -> Self {
+                x as $f
+            }
+            #[inline(always)]
+            fn value(self) -> f64 {
+                f64::from(self)
+            }
+        }
+        impl Float for $f {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            #[inline(always)]
+            fn of(x: f64) -> Self {
+                x as $f
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                <$f>::abs(self)
+            }
+            #[inline(always)]
+            fn finite(self) -> bool {
+                self.is_finite()
+            }
+            #[inline(always)]
+            fn vectorize<T>(f: impl FnOnce() -> T) -> T {
+                $vectorize(f)
+            }
+            fn gemm(
+                m: usize,
+                k: usize,
+                n: usize,
+                a: Mat<'_, Self>,
+                b: Mat<'_, Self>,
+                keep: bool,
+                c: &mut [Self],
+                ldc: usize,
+            ) {
+                if m == 0 || n == 0 {
+                    return;
+                }
+                let last = |rows: usize, cols: usize, rs: usize, cs: usize| {
+                    (rows - 1) * rs + (cols - 1) * cs
+                };
+                assert!(c.len() > last(m, n, ldc, 1));
+                if k == 0 {
+                    if !keep {
+                        c.chunks_mut(ldc).take(m).for_each(|row| row[..n].fill(0.0));
+                    }
+                    return;
+                }
+                assert!(
+                    a.data.len() > last(m, k, a.rs, a.cs) && b.data.len() > last(k, n, b.rs, b.cs)
+                );
+                let beta = if keep { 1.0 } else { 0.0 };
+                // The bounds of all three operands are asserted above.
+                #[allow(unsafe_code)]
+                unsafe {
+                    $gemm(
+                        m,
+                        k,
+                        n,
+                        1.0,
+                        a.data.as_ptr(),
+                        a.rs as isize,
+                        a.cs as isize,
+                        b.data.as_ptr(),
+                        b.rs as isize,
+                        b.cs as isize,
+                        beta,
+                        c.as_mut_ptr(),
+                        ldc as isize,
+                        1,
+                    );
+                }
+            }
+        }
+    };
+}
+
+/// The oracle runs as it was compiled.
+#[inline(always)]
+fn plain<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+#[inline(always)]
+fn widest<T>(f: impl FnOnce() -> T) -> T {
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    {
+        let level = simd_level();
+        if let Some(s) = level.as_avx512() {
+            return s.vectorize(f);
+        }
+        if let Some(s) = level.as_avx2() {
+            return s.vectorize(f);
+        }
+    }
+    f()
+}
+
+float!(f32, exp_f32, matrixmultiply::sgemm, widest);
+float!(f64, f64::exp, matrixmultiply::dgemm, plain);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_f32_is_close_to_exact() {
+        let mut worst = 0.0f64;
+        for i in -87_000..88_000 {
+            let x = i as f32 * 1e-3;
+            let exact = f64::from(x).exp();
+            worst = worst.max((f64::from(exp_f32(x)) / exact - 1.0).abs());
+        }
+        assert!(worst < 2.4e-7, "{worst}");
+        assert!(exp_f32(1e9).is_finite() && exp_f32(-1e9) >= 0.0);
+    }
+
+    #[test]
+    fn rows_of_a_product_do_not_depend_on_their_company() {
+        let (m, k, n) = (37, 65, 50);
+        let a: Vec<f32> = (0..m * k)
+            .map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.013)
+            .collect();
+        let b: Vec<f32> = (0..k * n)
+            .map(|i| ((i * 53 % 97) as f32 - 48.0) * 0.017)
+            .collect();
+        let mat = |data, rs| Mat { data, rs, cs: 1 };
+        let mut whole = vec![0.0; m * n];
+        f32::gemm(m, k, n, mat(&a, k), mat(&b, n), false, &mut whole, n);
+        for i in 0..m {
+            let mut row = vec![0.0; n];
+            f32::gemm(1, k, n, mat(&a[i * k..], k), mat(&b, n), false, &mut row, n);
+            assert_eq!(row, whole[i * n..(i + 1) * n]);
+        }
+    }
+}

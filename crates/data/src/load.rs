@@ -1,0 +1,116 @@
+//! Data sets by name.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use cortado::{Error, Result};
+
+use crate::{Split, digits, idx, yin_yang};
+
+/// The names that [`load`] knows.
+pub const NAMES: [&str; 5] = [
+    "digits",
+    "digits-ordered",
+    "mnist",
+    "fashion-mnist",
+    "yin-yang",
+];
+
+/// Loads the data set `name`, from a folder of that name in `folder` where it is not built in.
+///
+/// `mnist` and `fashion-mnist` are the four IDX files under their usual names, `train-images-idx3-ubyte`
+/// and so on, with or without `.gz`; the name without comes first. `yin-yang` has the seed
+/// [`yin_yang::SEED`].
+///
+/// # Shapes
+/// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang).
+///
+/// # Errors
+/// An unknown name, a missing file, or a file that [`idx::read`] refuses.
+///
+/// ```
+/// let split = cortado_data::load("yin-yang", std::path::Path::new("nowhere"))?;
+/// assert_eq!(split.train.len(), 5000);
+/// # Ok::<(), cortado::Error>(())
+/// ```
+pub fn load(name: &str, folder: &Path) -> Result<Split> {
+    match name {
+        "digits" => digits::interleaved(),
+        "digits-ordered" => digits::ordered(),
+        "mnist" | "fashion-mnist" => load_idx(name, &folder.join(name)),
+        "yin-yang" => yin_yang::generate(yin_yang::SEED),
+        _ => Err(Error::invalid(
+            "data set",
+            "its name",
+            format!("one of {}", NAMES.join(", ")),
+            format!("'{name}'"),
+        )),
+    }
+}
+
+/// The folder of the data sets: the environment variable `CORTADO_DATA`, or else `../shared/data`.
+pub fn default_folder() -> PathBuf {
+    folder_from(std::env::var_os("CORTADO_DATA"))
+}
+
+fn folder_from(variable: Option<OsString>) -> PathBuf {
+    variable
+        .filter(|v| !v.is_empty())
+        .map_or_else(|| "../shared/data".into(), PathBuf::from)
+}
+
+fn load_idx(name: &str, folder: &Path) -> Result<Split> {
+    let part = |prefix: &str| {
+        let images = find(name, folder, &format!("{prefix}-images-idx3-ubyte"))?;
+        let labels = find(name, folder, &format!("{prefix}-labels-idx1-ubyte"))?;
+        idx::read(&images, &labels, 10)
+    };
+    let (train, test) = (part("train")?, part("t10k")?);
+    if train.shape != test.shape {
+        return Err(Error::invalid(
+            "shape of the test images",
+            folder.display().to_string(),
+            format!("{:?} as in training", train.shape),
+            format!("{:?}", test.shape),
+        ));
+    }
+    Ok(Split {
+        name: name.into(),
+        train,
+        test,
+    })
+}
+
+/// `file` in `folder`, with or without `.gz`.
+fn find(name: &str, folder: &Path, file: &str) -> Result<PathBuf> {
+    [file.to_string(), format!("{file}.gz")]
+        .iter()
+        .map(|candidate| folder.join(candidate))
+        .find(|path| path.exists())
+        .ok_or_else(|| {
+            Error::invalid(
+                "data set",
+                format!("{} ({name})", folder.display()),
+                format!(
+                    "{file} or {file}.gz (CORTADO_DATA or --set data.folder= names the folder that \
+                     holds the folder {name})"
+                ),
+                "no such file",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_names_the_folder_unless_empty() {
+        assert_eq!(
+            folder_from(Some("elsewhere".into())),
+            Path::new("elsewhere")
+        );
+        assert_eq!(folder_from(Some("".into())), Path::new("../shared/data"));
+        assert_eq!(folder_from(None), Path::new("../shared/data"));
+    }
+}
