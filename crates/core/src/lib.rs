@@ -5,10 +5,13 @@
 //! ([`neuron::Convention`]).
 
 pub mod error;
+pub mod learn;
+pub mod network;
 pub mod neuron;
 pub mod num;
 pub mod rng;
 pub mod sim;
+pub mod spikes;
 pub mod surrogate;
 
 pub use error::{Error, Result};

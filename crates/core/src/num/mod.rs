@@ -7,7 +7,7 @@ mod dual;
 mod float;
 
 pub use dual::Dual;
-pub use float::{Float, simd_level};
+pub use float::{Float, Mat, simd_level};
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

@@ -38,12 +38,6 @@ pub(crate) enum Source<'a, R> {
         first: usize,
         weights: &'a [R],
     },
-    /// A current for each step: `data[offset + t * stride ..][.. TILE]`.
-    Each {
-        data: &'a [R],
-        offset: usize,
-        stride: usize,
-    },
     /// The same current in every step.
     Constant(&'a [R]),
 }
@@ -134,11 +128,6 @@ impl<R: Float> Term<'_, R> {
                 let (lo, hi) = (offsets[first + t] as usize, offsets[first + t + 1] as usize);
                 return add_rows(acc, weights, &index[lo..hi], values.map(|v| &v[lo..hi]));
             }
-            Source::Each {
-                data,
-                offset,
-                stride,
-            } => &data[offset + t * stride..][..TILE],
             Source::Constant(data) => &data[..TILE],
         };
         for j in 0..TILE {

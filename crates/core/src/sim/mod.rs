@@ -1,5 +1,6 @@
 //! Engines that run a network.
 
+pub mod clock;
 pub(crate) mod kernel;
 
 /// Neurons run in tiles of this many: a cache line's worth of state in each vector register.
