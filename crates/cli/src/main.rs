@@ -1,12 +1,13 @@
 //! The command `cortado`.
 
+mod commands;
 mod recipe;
-mod train;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use commands::{recipes, train};
 
-/// Spiking neural networks: train them, from one command.
+/// Spiking neural networks: train them, test them, run them.
 #[derive(Parser)]
 #[command(name = "cortado", version)]
 struct Cli {
@@ -29,6 +30,6 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Train(args) => train::run(&args),
-        Command::Recipes { json } => recipe::list(json),
+        Command::Recipes { json } => recipes::run(json),
     }
 }

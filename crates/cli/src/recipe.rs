@@ -1,7 +1,8 @@
 //! Recipes: experiments as TOML, embedded, with values that the command line may override.
 
 use anyhow::{Context, Result, bail};
-use cortado::learn::Loss;
+use cortado::encode::Encoder;
+use cortado::learn::FitSpec;
 use cortado::network::NetworkSpec;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -20,23 +21,28 @@ const RECIPES: [(&str, &str); 3] = [
 ];
 
 /// An experiment.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// One line on what it does.
     pub about: String,
     /// Seed of all random numbers.
     pub seed: u64,
+    /// Steps of the clock for a sample.
+    pub steps: usize,
     /// What it learns from.
     pub data: Data,
+    /// How samples reach the network.
+    #[serde(default)]
+    pub encoder: Encoder,
     /// How it learns.
-    pub train: Train,
+    pub train: FitSpec,
     /// What learns.
     pub network: NetworkSpec,
 }
 
 /// What a recipe learns from.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Name of the data set.
@@ -53,57 +59,38 @@ fn folder() -> String {
     cortado_data::default_folder().display().to_string()
 }
 
-/// How a recipe learns.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Train {
-    /// Passes over the training set.
-    pub epochs: usize,
-    /// Samples of one step of the optimiser.
-    pub batch: usize,
-    /// Steps of the clock for a sample.
-    pub steps: usize,
-    /// Learning rate of Adam; decays as a cosine.
-    pub rate: f64,
-    /// Largest norm of a gradient.
-    pub clip: f64,
-    /// The loss.
-    pub loss: Loss,
+/// The names of the recipes that are built in.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    RECIPES.iter().map(|r| r.0)
 }
 
-/// Prints the recipes.
-pub fn list(json: bool) -> Result<()> {
-    let mut rows = Vec::new();
-    for (name, _) in RECIPES {
-        let recipe = load(name, &[])?;
-        rows.push(serde_json::json!({ "name": name, "about": recipe.about, "epochs": recipe.train.epochs }));
-        if !json {
-            println!("{name:16} {}", recipe.about);
-        }
-    }
-    if json {
-        println!("{}", serde_json::to_string(&rows)?);
-    }
-    Ok(())
-}
-
-/// The recipe of that name with `key=value` overrides.
+/// The recipe of that name, or in the file of that name if it ends in `.toml`, with `key=value` overrides.
 ///
 /// # Errors
-/// An unknown recipe or key, with the nearest name; a value of the wrong type.
+/// An unknown recipe or key, with the nearest name; a value of the wrong type; a file that cannot be read.
 pub fn load(name: &str, set: &[String]) -> Result<Recipe> {
-    let names: Vec<&str> = RECIPES.iter().map(|r| r.0).collect();
-    let Some((_, text)) = RECIPES.iter().find(|r| r.0 == name) else {
+    let text = if name.ends_with(".toml") {
+        std::fs::read_to_string(name).with_context(|| format!("recipe {name}"))?
+    } else if let Some((_, text)) = RECIPES.iter().find(|r| r.0 == name) {
+        (*text).to_string()
+    } else {
+        let known: Vec<&str> = names().collect();
         bail!(
             "no recipe '{name}': nearest is '{}'; there are {}",
-            nearest(name, &names),
-            names.join(", ")
+            nearest(name, &known),
+            known.join(", ")
         );
     };
-    let table: Table = text.parse().context("an embedded recipe")?;
-    // Defaults become visible keys, so that they can be overridden and a mistyped key cannot pass for one.
-    let recipe: Recipe = table.try_into()?;
-    let mut table = Value::try_from(&recipe)?;
+    parse(&text, set).with_context(|| format!("recipe '{name}'"))
+}
+
+/// A recipe from its text.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, set: &[String]) -> Result<Recipe> {
+    let table: Table = text.parse()?;
+    let mut recipe = resolve(&Value::Table(table))?;
     for pair in set {
         let Some((key, value)) = pair.split_once('=') else {
             bail!("--set {pair}: expected key=value");
@@ -113,34 +100,88 @@ pub fn load(name: &str, set: &[String]) -> Result<Recipe> {
             .ok()
             .and_then(|mut t| t.remove("x"))
             .unwrap_or_else(|| Value::String(value.into()));
-        let mut known = Vec::new();
-        keys("", &table, &mut known);
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        if !known.contains(&key) {
-            bail!(
-                "--set {key}: no such key; nearest is '{}'",
-                nearest(key, &known)
-            );
+        let mut table = Value::try_from(&recipe)?;
+        let known = find(&table, key);
+        let unknown = unknown(key, &table);
+        let changed = put(&mut table, key, value);
+        recipe = match resolve(&table) {
+            Ok(recipe) if changed => recipe,
+            Err(e) if known => return Err(e.context(format!("--set {pair}"))),
+            _ => bail!("--set {unknown}"),
+        };
+    }
+    Ok(recipe)
+}
+
+/// A recipe from its table; a key that does not come out again was not understood.
+fn resolve(table: &Value) -> Result<Recipe> {
+    let recipe: Recipe = table.clone().try_into()?;
+    let resolved = Value::try_from(&recipe)?;
+    let mut given = Vec::new();
+    keys("", table, &mut given);
+    if let Some(key) = given.iter().find(|key| !find(&resolved, key)) {
+        bail!("{}", unknown(key, &resolved));
+    }
+    Ok(recipe)
+}
+
+fn unknown(key: &str, table: &Value) -> String {
+    let mut known = Vec::new();
+    keys("", table, &mut known);
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    format!("{key}: no such key; nearest is '{}'", nearest(key, &known))
+}
+
+/// The member of a table, or of an array by its number or by the `name` of what stands there.
+fn member(value: &Value, part: &str) -> Option<usize> {
+    match value {
+        Value::Array(a) => {
+            let named = |v: &Value| v.get("name").and_then(Value::as_str) == Some(part);
+            let index = part.parse().ok().filter(|&i| i < a.len());
+            index.or_else(|| a.iter().position(named))
         }
-        if let Some(slot) = find(&mut table, key) {
-            *slot = match (&*slot, value) {
+        Value::Table(t) => t.keys().position(|k| k == part),
+        _ => None,
+    }
+}
+
+/// Whether there is a value at a dotted key.
+fn find(value: &Value, key: &str) -> bool {
+    let step = |at, part| match at {
+        Value::Array(ref a) => member(&at, part).map(|i| a[i].clone()),
+        Value::Table(t) => t.get(part).cloned(),
+        _ => None,
+    };
+    key.split('.').try_fold(value.clone(), step).is_some()
+}
+
+/// Puts a value at a dotted key; a float stays one.
+fn put(value: &mut Value, key: &str, new: Value) -> bool {
+    let (part, rest) = match key.split_once('.') {
+        Some((part, rest)) => (part, Some(rest)),
+        None => (key, None),
+    };
+    let at = member(value, part);
+    let slot = match (value, at) {
+        (Value::Array(a), Some(i)) => a.get_mut(i),
+        (Value::Table(t), None) if rest.is_none() => {
+            t.insert(part.into(), new);
+            return true;
+        }
+        (Value::Table(t), _) => t.get_mut(part),
+        _ => None,
+    };
+    match (slot, rest) {
+        (Some(slot), Some(rest)) => put(slot, rest, new),
+        (Some(slot), None) => {
+            *slot = match (&*slot, new) {
                 (Value::Float(_), Value::Integer(i)) => Value::Float(i as f64),
                 (_, v) => v,
             };
+            true
         }
+        (None, _) => false,
     }
-    table
-        .try_into()
-        .with_context(|| format!("recipe '{name}' with {}", set.join(" ")))
-}
-
-/// The value at a dotted key; numbers count in arrays.
-fn find<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Value> {
-    key.split('.').try_fold(value, |at, part| match at {
-        Value::Array(a) => part.parse::<usize>().ok().and_then(|i| a.get_mut(i)),
-        Value::Table(t) => t.get_mut(part),
-        _ => None,
-    })
 }
 
 fn keys(prefix: &str, value: &Value, out: &mut Vec<String>) {
@@ -153,10 +194,10 @@ fn keys(prefix: &str, value: &Value, out: &mut Vec<String>) {
     };
     match value {
         Value::Table(t) => t.iter().for_each(|(k, v)| keys(&join(k), v, out)),
-        Value::Array(a) => a
-            .iter()
-            .enumerate()
-            .for_each(|(i, v)| keys(&join(&i.to_string()), v, out)),
+        Value::Array(a) => a.iter().enumerate().for_each(|(i, v)| {
+            let name = v.get("name").and_then(Value::as_str);
+            keys(&join(name.unwrap_or(&i.to_string())), v, out);
+        }),
         _ => out.push(prefix.to_string()),
     }
 }
@@ -195,28 +236,34 @@ mod tests {
         let set = [
             "seed=7",
             "train.epochs=3",
-            "train.rate=1",
-            "network.populations.0.n=100",
+            "train.optimizer.rate=1",
+            "train.objective.truncate=4",
+            "network.nodes.fc1.n=100",
+            "network.nodes.2.params.tau_mem=2e-3",
         ]
         .map(String::from);
         let r = load("digits", &set).unwrap();
-        assert_eq!(
-            (
-                r.seed,
-                r.train.epochs,
-                r.train.rate,
-                r.network.populations[0].n
-            ),
-            (7, 3, 1.0, 100)
+        assert_eq!((r.seed, r.train.epochs), (7, 3));
+        assert_eq!(r.train.optimizer.rate, 1.0);
+        assert_eq!(r.train.objective.truncate, Some(4));
+        let text = format!("{:?}", r.network.nodes);
+        assert!(
+            text.contains("n: Some(100)") && text.contains("One(0.002)"),
+            "{text}"
         );
     }
 
     #[test]
     fn a_mistyped_key_or_recipe_names_the_nearest() {
-        let key = load("digits", &["train.epocs=3".into()])
-            .unwrap_err()
-            .to_string();
-        assert!(key.contains("train.epochs"), "{key}");
+        for (wrong, right) in [
+            ("train.epocs=3", "'train.epochs'"),
+            ("sed=3", "'seed'"),
+            ("network.nodes.fc1.m=3", "'network.nodes.fc1.n'"),
+            ("encoder.tipe=3", "'encoder.type'"),
+        ] {
+            let error = load("digits", &[wrong.into()]).unwrap_err();
+            assert!(format!("{error:#}").contains(right), "{error:#}");
+        }
         let name = load("digit", &[]).unwrap_err().to_string();
         assert!(name.contains("'digits'"), "{name}");
         assert!(load("digits", &["train.epochs=many".into()]).is_err());

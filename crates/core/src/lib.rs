@@ -4,7 +4,9 @@
 //! on the number of threads, and every choice on which frameworks disagree is a named value
 //! ([`neuron::Convention`]).
 
+pub mod encode;
 pub mod error;
+mod kernel;
 pub mod learn;
 pub mod network;
 pub mod neuron;
@@ -13,5 +15,6 @@ pub mod rng;
 pub mod sim;
 pub mod spikes;
 pub mod surrogate;
+pub mod synapse;
 
 pub use error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Sparse spikes: for each sample and step, the indices of the neurons that fired.
 
-use crate::sim::TILE;
+use crate::kernel::TILE;
 use crate::{Error, Result};
 
 /// Spikes of `samples x steps` rows over `width` neurons, as indices.
@@ -64,26 +64,6 @@ impl Spikes {
             spikes.push_row((0..width as u32).filter(|&i| row[i as usize] == 1.0));
         }
         Ok(spikes)
-    }
-
-    /// From a bit for each neuron: `fired[(sample * tiles + tile) * steps + step]`.
-    pub(crate) fn from_bits(samples: usize, steps: usize, width: usize, fired: &[u64]) -> Self {
-        let tiles = width.div_ceil(TILE);
-        let mut spikes = Self::builder(samples, steps, width);
-        for sample in 0..samples {
-            for step in 0..steps {
-                for tile in 0..tiles {
-                    push_bits(
-                        fired[(sample * tiles + tile) * steps + step],
-                        tile,
-                        width,
-                        &mut spikes.index,
-                    );
-                }
-                spikes.offsets.push(spikes.index.len() as u32);
-            }
-        }
-        spikes
     }
 
     /// The neurons that fired in a step of a sample, in ascending order.

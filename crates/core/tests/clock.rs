@@ -1,33 +1,17 @@
-//! The clock-driven engine against closed forms, and its independence of threads.
+//! The clock-driven engine against closed forms, its independence of threads and chunks, and bad input.
 
 use cortado::learn::{Loss, gradients};
-use cortado::network::{Network, NetworkSpec, PopulationSpec};
-use cortado::neuron::{Convention, Reset};
+use cortado::network::{Network, NetworkSpec};
 use cortado::rng::{Purpose, Rng};
-use cortado::sim::clock::Input;
+use cortado::sim::clock::{Input, Probe, Record};
 use cortado::spikes::Spikes;
-use cortado::surrogate::Surrogate;
 
-fn one(neuron: &str, n: usize, params: &[(&str, f64)], recurrent: bool) -> PopulationSpec {
-    PopulationSpec {
-        name: neuron.into(),
-        neuron: neuron.into(),
-        n,
-        params: params.iter().map(|&(k, v)| (k.to_string(), v)).collect(),
-        reset: Reset::Value,
-        recurrent,
-        scale: 1.5,
-    }
-}
-
-fn spec(dt: f64, populations: Vec<PopulationSpec>) -> NetworkSpec {
-    NetworkSpec {
-        dt,
-        convention: Convention::default(),
-        surrogate: Surrogate::default(),
-        detach_reset: true,
-        populations,
-    }
+fn random_spikes(samples: usize, steps: usize, inputs: usize, density: f64) -> Spikes {
+    let mut rng = Rng::new(5, 0, Purpose::Other, 0);
+    let dense: Vec<f32> = (0..samples * steps * inputs)
+        .map(|_| f32::from(u8::from(rng.uniform() < density)))
+        .collect();
+    Spikes::from_dense(samples, steps, inputs, &dense).unwrap()
 }
 
 /// LIF with tau 10 ms, threshold 15 mV above rest, 2 ms refractory, under `r i` = 40 mV: the interval between
@@ -36,27 +20,22 @@ fn spec(dt: f64, populations: Vec<PopulationSpec>) -> NetworkSpec {
 fn lif_intervals_under_a_constant_current_are_the_closed_form_on_the_grid() {
     for dt in [1e-4, 1e-5] {
         let params = [("tau_mem", 10e-3), ("v_threshold", 15e-3), ("t_ref", 2e-3)];
-        let mut net =
-            Network::<f64>::new(1, &spec(dt, vec![one("lif", 1, &params, false)]), 0).unwrap();
-        net.weights_mut()[0].1.set(0, 0, 40e-3);
+        let spec = NetworkSpec::new(dt)
+            .linear("w", 1)
+            .population("lif", "lif", &params);
+        let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+        net.set("w.weight", &[40e-3]).unwrap();
         let steps = (0.2 / dt).round() as usize;
-        let record = net
-            .forward(
-                &Input::Current {
-                    samples: 1,
-                    steps,
-                    data: vec![1.0],
-                },
-                false,
-            )
-            .unwrap();
-        let times: Vec<usize> = (0..steps)
-            .filter(|&t| !record.activity[0].spikes.row(0, t).is_empty())
-            .collect();
+        let input = Input::Current {
+            samples: 1,
+            steps,
+            data: vec![1.0],
+        };
+        let record = net.run(&input, &[]).unwrap();
+        let times: Vec<usize> = (0..steps).filter(|&t| record.output[t] == 1.0).collect();
         let rise = (0.010 * (40.0f64 / 25.0).ln() / dt).ceil() as usize;
         let refractory = (2e-3 / dt).round() as usize;
-        assert_eq!(times[0] + 1, rise);
-        assert!(times.len() > 20);
+        assert_eq!(times[0], rise - 1, "{dt}");
         assert!(
             times.windows(2).all(|w| w[1] - w[0] == rise + refractory),
             "{dt}"
@@ -64,30 +43,34 @@ fn lif_intervals_under_a_constant_current_are_the_closed_form_on_the_grid() {
     }
 }
 
+fn deep() -> NetworkSpec {
+    NetworkSpec::new(1e-3)
+        .linear("w1", 150)
+        .population("a", "lif", &[("v_threshold", 0.5)])
+        .linear("w2", 70)
+        .population("b", "cuba_lif", &[("v_threshold", 0.1)])
+        .recurrent()
+        .linear("w3", 5)
+        .population("readout", "li", &[])
+}
+
 #[test]
 fn training_gives_the_same_bits_on_one_two_and_three_threads() {
-    let (samples, steps, inputs) = (7, 20, 90);
-    let mut rng = Rng::new(5, 0, Purpose::Other, 0);
-    let dense: Vec<f32> = (0..samples * steps * inputs)
-        .map(|_| f32::from(u8::from(rng.uniform() < 0.1)))
-        .collect();
-    let input = Input::Spikes(Spikes::from_dense(samples, steps, inputs, &dense).unwrap());
+    let (samples, steps, inputs) = (23, 20, 90);
+    let input = Input::Spikes(random_spikes(samples, steps, inputs, 0.1));
     let labels: Vec<u32> = (0..samples as u32).map(|i| i % 5).collect();
-    let populations = vec![
-        one("lif", 150, &[], false),
-        one("cuba_lif", 70, &[], true),
-        one("li", 5, &[], false),
-    ];
-    let net = Network::<f32>::new(inputs, &spec(1e-3, populations), 3).unwrap();
+    let net = Network::<f32>::new(&[inputs], &deep(), 3).unwrap();
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| gradients(&net, &input, &labels, Loss::MaxCrossEntropy).unwrap())
+        let objective = Loss::MaxCrossEntropy.into();
+        pool.install(|| gradients(&net, &input, &labels, &objective).unwrap())
     };
     let (g1, r1) = run(1);
-    assert!(r1.spikes > 100, "{}", r1.spikes);
+    assert!(r1.spikes > 1000, "{}", r1.spikes);
+    assert!(g1.iter().all(|g| g.iter().any(|&g| g != 0.0)));
     for threads in [2, 3] {
         let (g, r) = run(threads);
         assert_eq!(r.loss.to_bits(), r1.loss.to_bits());
@@ -96,48 +79,88 @@ fn training_gives_the_same_bits_on_one_two_and_three_threads() {
 }
 
 #[test]
-fn bad_input_is_a_sentence() {
-    let net = Network::<f32>::new(3, &spec(1e-3, vec![one("lif", 2, &[], false)]), 0).unwrap();
-    let wrong = net
-        .forward(
-            &Input::Current {
-                samples: 1,
-                steps: 2,
-                data: vec![1.0; 4],
-            },
-            false,
-        )
-        .err()
-        .unwrap();
-    assert!(wrong.to_string().contains("3 inputs"), "{wrong}");
-    let nan = net
-        .forward(
-            &Input::Current {
-                samples: 1,
-                steps: 2,
-                data: vec![f32::NAN; 3],
-            },
-            false,
-        )
-        .err()
-        .unwrap();
-    assert!(nan.to_string().contains("NaN"), "{nan}");
-    assert!(
-        net.forward(
-            &Input::Current {
-                samples: 1,
-                steps: 0,
-                data: vec![1.0; 3]
-            },
-            false
-        )
-        .is_err()
-    );
-    for (name, key) in [("lfi", "neuron model"), ("lif", "parameter")] {
-        let bad = one(name, 2, &[("tau", 1.0)], false);
-        let e = Network::<f32>::new(3, &spec(1e-3, vec![bad]), 0)
-            .err()
-            .unwrap();
-        assert!(e.to_string().contains(key), "{e}");
+fn chunks_of_a_stream_give_the_bits_of_one_run() {
+    let (samples, steps, inputs) = (18, 30, 90);
+    let mut spec = deep();
+    spec.nodes[1].from = Some(vec![cortado::network::EdgeSpec::Delayed(
+        cortado::network::DelayedEdge {
+            node: "w1".into(),
+            delay: 7e-3,
+        },
+    )]);
+    let net = Network::<f32>::new(&[inputs], &spec, 3).unwrap();
+    let spikes = random_spikes(samples, steps, inputs, 0.1);
+    let probes = [("a", "spikes"), ("b", "v"), ("b", "i")].map(|(node, what)| Probe {
+        node: node.into(),
+        what: what.into(),
+        neurons: vec![3, 1],
+    });
+    let whole = net.run(&Input::Spikes(spikes.clone()), &probes).unwrap();
+    assert!(whole.activity.iter().take(2).all(|a| a.spikes > 100));
+    let mut state = net.rest(samples);
+    let (mut start, mut parts) = (0, Vec::new());
+    for chunk in [1, 4, 5, 1, 12, 7] {
+        let mut dense = Vec::new();
+        for b in 0..samples {
+            for t in start..start + chunk {
+                let row = spikes.row(b, t);
+                dense.extend((0..inputs as u32).map(|i| f32::from(u8::from(row.contains(&i)))));
+            }
+        }
+        let input = Spikes::from_dense(samples, chunk, inputs, &dense).unwrap();
+        parts.push(
+            net.advance(&mut state, &Input::Spikes(input), &probes)
+                .unwrap(),
+        );
+        start += chunk;
     }
+    assert_eq!(start, steps);
+    let join = |get: &dyn Fn(&Record<f32>) -> (usize, Vec<f32>)| {
+        let mut joined = Vec::new();
+        for b in 0..samples {
+            for part in &parts {
+                let (n, data) = get(part);
+                let len = data.len() / samples;
+                assert_eq!(len % n, 0);
+                joined.extend_from_slice(&data[b * len..][..len]);
+            }
+        }
+        joined
+    };
+    assert_eq!(join(&|r| (5, r.output.clone())), whole.output);
+    for k in 0..3 {
+        let part = join(&|r| (2, r.traces[k].data.clone()));
+        assert_eq!(part, whole.traces[k].data);
+        assert!(part.iter().any(|&v| v != 0.0));
+    }
+    let total: usize = parts.iter().map(|p| p.activity[0].spikes).sum();
+    assert_eq!(total, whole.activity[0].spikes);
+}
+
+#[test]
+fn bad_input_is_a_sentence() {
+    let spec = NetworkSpec::new(1e-3)
+        .linear("w", 2)
+        .population("p", "lif", &[]);
+    let net = Network::<f32>::new(&[3], &spec, 0).unwrap();
+    let message = |steps, data: &[f32]| {
+        let input = Input::Current {
+            samples: 1,
+            steps,
+            data: data.to_vec(),
+        };
+        net.run(&input, &[]).unwrap_err().to_string()
+    };
+    assert!(message(2, &[1.0; 4]).contains("3 inputs"));
+    assert!(message(0, &[1.0; 3]).contains("step"));
+    assert!(message(2, &[f32::NAN; 3]).contains("NaN"));
+    let mut net = net;
+    net.set("w.weight", &[f32::MAX; 6]).unwrap();
+    let input = Input::Current {
+        samples: 1,
+        steps: 2,
+        data: vec![-2.0; 3],
+    };
+    let error = net.run(&input, &[]).unwrap_err().to_string();
+    assert!(error.contains("'p'"), "{error}");
 }

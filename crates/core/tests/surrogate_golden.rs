@@ -1,7 +1,7 @@
 //! Gradients of the golden file `gradient-reference/surrogate.json`, under the preset `surrogate-golden`.
 
 use cortado::learn::{Loss, gradients};
-use cortado::network::{Network, NetworkSpec, PopulationSpec};
+use cortado::network::{Network, NetworkSpec, NodeKind};
 use cortado::neuron::{Convention, Reset};
 use cortado::sim::clock::Input;
 use cortado::spikes::Spikes;
@@ -21,25 +21,6 @@ fn floats(v: &Value) -> Vec<Vec<f64>> {
                 .collect()
         })
         .collect()
-}
-
-fn population(
-    name: &str,
-    neuron: &str,
-    n: usize,
-    params: &[(&str, f64)],
-    reset: Reset,
-    recurrent: bool,
-) -> PopulationSpec {
-    PopulationSpec {
-        name: name.into(),
-        neuron: neuron.into(),
-        n,
-        params: params.iter().map(|&(k, v)| (k.to_string(), v)).collect(),
-        reset,
-        recurrent,
-        scale: 1.0,
-    }
 }
 
 #[test]
@@ -91,55 +72,61 @@ fn all_cases_of_the_golden_file() {
             ("tau_syn", tau("alpha")),
             ("v_threshold", number("theta")),
         ];
-        let spec = NetworkSpec {
-            dt,
-            convention: Convention::preset("surrogate-golden").unwrap(),
-            surrogate,
-            detach_reset: case["detach"].as_bool().unwrap(),
-            populations: vec![
-                population("hidden", "cuba_lif", hidden, &lif, reset, true),
-                population(
-                    "readout",
-                    "li",
-                    outputs,
-                    &[("tau_mem", tau("kappa"))],
-                    Reset::None,
-                    false,
-                ),
-            ],
-        };
-        let mut net = Network::<f64>::new(inputs, &spec, 0).unwrap();
+        let mut spec = NetworkSpec::new(dt)
+            .linear("w1", hidden)
+            .population("hidden", "cuba_lif", &lif)
+            .recurrent()
+            .linear("w2", outputs)
+            .population("readout", "li", &[("tau_mem", tau("kappa"))]);
+        spec.convention = Convention::preset("surrogate-golden").unwrap();
+        spec.surrogate = surrogate;
+        spec.detach_reset = case["detach"].as_bool().unwrap();
+        for node in &mut spec.nodes {
+            if let NodeKind::Population { reset: r, .. } = &mut node.kind {
+                *r = reset;
+            }
+        }
+        let mut net = Network::<f64>::new(&[inputs], &spec, 0).unwrap();
         // Our readout adds the weight before it decays, and its logit is ten times the mean.
         let kappa = number("kappa");
         let scale = (1.0 - kappa) / kappa / 10.0;
-        for (k, table, factor) in [(0, &w1, 1.0), (1, &v, 1.0), (2, &w2, scale)] {
-            let mut all = net.weights_mut();
-            for (i, row) in table.iter().enumerate() {
-                row.iter()
-                    .enumerate()
-                    .for_each(|(j, &w)| all[k].1.set(i, j, w * factor));
-            }
+        // The file has a row for each input, we for each output.
+        let turn = |table: &[Vec<f64>], factor: f64| -> Vec<f64> {
+            let outputs = 0..table[0].len();
+            outputs
+                .flat_map(|j| table.iter().map(move |row| row[j] * factor))
+                .collect()
+        };
+        for (name, table, factor) in [
+            ("w1", &w1, 1.0),
+            ("hidden_rec", &v, 1.0),
+            ("w2", &w2, scale),
+        ] {
+            net.set(&format!("{name}.weight"), &turn(table, factor))
+                .unwrap();
         }
-        let (g, report) = gradients(&net, &input, &[label], Loss::MeanCrossEntropy).unwrap();
+        let objective = Loss::MeanCrossEntropy.into();
+        let (g, report) = gradients(&net, &input, &[label], &objective).unwrap();
         assert!(
             (report.loss / number("loss") - 1.0).abs() < 1e-12,
             "{case:?}"
         );
-        for (k, name, factor) in [
-            (0, "grad_w1", 1.0),
-            (1, "grad_v", 1.0),
-            (2, "grad_w2", scale),
+        for (param, name, factor) in [
+            ("w1", "grad_w1", 1.0),
+            ("hidden_rec", "grad_v", 1.0),
+            ("w2", "grad_w2", scale),
         ] {
-            let golden = floats(&case[name]);
-            let largest = golden.iter().flatten().fold(0.0f64, |m, g| m.max(g.abs()));
-            for (i, row) in golden.iter().enumerate() {
-                for (j, want) in row.iter().enumerate() {
-                    let got = g[k].get(i, j) * factor;
-                    assert!(
-                        (got - want).abs() <= 1e-10 * largest,
-                        "{shape:?} {reset:?} {name}[{i}][{j}]: {got} {want}"
-                    );
-                }
+            let k = net
+                .params()
+                .iter()
+                .position(|p| p.name == format!("{param}.weight"));
+            let golden = turn(&floats(&case[name]), 1.0);
+            let largest = golden.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+            for (n, (got, want)) in g[k.unwrap()].iter().zip(&golden).enumerate() {
+                assert!(
+                    (got * factor - want).abs() <= 1e-10 * largest,
+                    "{shape:?} {reset:?} {name}[{n}]: {got} {want}"
+                );
             }
         }
     }

@@ -4,8 +4,8 @@ use super::{
     AdEx, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, NextStep, Refractory,
     Reset, ResetTime, Spec,
 };
+use crate::kernel::{Backward, Forward, backward, forward};
 use crate::num::{Dual, Float};
-use crate::sim::kernel::{Backward, Forward, backward, forward};
 use crate::{Error, Result};
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The two floats of the engines, and the widest instructions that the processor has.
 
 use super::{Over, Real};
-use fearless_simd::{Level, Simd};
+use fearless_simd::{Level, Simd as _};
 use std::sync::OnceLock;
 
 /// A plain float that the engines run on: `f32`, and `f64` as its oracle.
@@ -26,36 +26,44 @@ pub trait Float:
     fn of(x: f64) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
     /// Whether neither infinite nor not a number.
     fn finite(self) -> bool;
     /// Runs `f` with the widest vector instructions that this processor has.
     ///
-    /// No multiply-add is ever fused in Cortado's own kernels, so the bits do not depend on the choice.
+    /// Nothing is fused unless [`Float::fused`] says so.
     fn vectorize<T>(f: impl FnOnce() -> T) -> T;
-    /// `c = a b + keep c` for row-major `a` (`m x k`), `b` (`k x n`) and `c` (`m x n`) with given strides.
-    ///
-    /// Bits of a row of `c` do not depend on how many rows are computed together.
-    fn gemm(
-        m: usize,
-        k: usize,
-        n: usize,
-        a: Mat<'_, Self>,
-        b: Mat<'_, Self>,
-        keep: bool,
-        c: &mut [Self],
-        ldc: usize,
-    );
+    /// `self * a + b`, rounded once.
+    fn fused(self, a: Self, b: Self) -> Self;
 }
 
-/// A view of a matrix: element `(i, j)` stands at `i * rs + j * cs`.
-#[derive(Clone, Copy, Debug)]
-pub struct Mat<'a, R> {
-    /// The elements.
-    pub data: &'a [R],
-    /// Distance of two rows.
-    pub rs: usize,
-    /// Distance of two columns.
-    pub cs: usize,
+/// What a dense product may count on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simd {
+    /// 32 registers of 512 bits and a fused multiply-add.
+    Avx512,
+    /// A fused multiply-add.
+    Fused,
+    /// Neither.
+    Plain,
+}
+
+/// What this processor has.
+pub fn simd() -> Simd {
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    {
+        let level = simd_level();
+        if level.as_avx512().is_some() {
+            return Simd::Avx512;
+        }
+        if level.as_avx2().is_some() {
+            return Simd::Fused;
+        }
+        Simd::Plain
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "x86")))]
+    Simd::Fused
 }
 
 /// The instruction level used at run time: detected once.
@@ -93,7 +101,7 @@ fn exp_f32(x: f32) -> f32 {
 }
 
 macro_rules! float {
-    ($f:ty, $exp:expr, $gemm:path, $vectorize:expr) => {
+    ($f:ty, $exp:expr, $vectorize:expr) => {
         impl Over<$f> for $f {
             #[inline(always)]
             fn lift(c: $f) -> Self {
@@ -134,6 +142,10 @@ macro_rules! float {
                 <$f>::abs(self)
             }
             #[inline(always)]
+            fn sqrt(self) -> Self {
+                <$f>::sqrt(self)
+            }
+            #[inline(always)]
             fn finite(self) -> bool {
                 self.is_finite()
             }
@@ -141,53 +153,9 @@ macro_rules! float {
             fn vectorize<T>(f: impl FnOnce() -> T) -> T {
                 $vectorize(f)
             }
-            fn gemm(
-                m: usize,
-                k: usize,
-                n: usize,
-                a: Mat<'_, Self>,
-                b: Mat<'_, Self>,
-                keep: bool,
-                c: &mut [Self],
-                ldc: usize,
-            ) {
-                if m == 0 || n == 0 {
-                    return;
-                }
-                let last = |rows: usize, cols: usize, rs: usize, cs: usize| {
-                    (rows - 1) * rs + (cols - 1) * cs
-                };
-                assert!(c.len() > last(m, n, ldc, 1));
-                if k == 0 {
-                    if !keep {
-                        c.chunks_mut(ldc).take(m).for_each(|row| row[..n].fill(0.0));
-                    }
-                    return;
-                }
-                assert!(
-                    a.data.len() > last(m, k, a.rs, a.cs) && b.data.len() > last(k, n, b.rs, b.cs)
-                );
-                let beta = if keep { 1.0 } else { 0.0 };
-                // The bounds of all three operands are asserted above.
-                #[allow(unsafe_code)]
-                unsafe {
-                    $gemm(
-                        m,
-                        k,
-                        n,
-                        1.0,
-                        a.data.as_ptr(),
-                        a.rs as isize,
-                        a.cs as isize,
-                        b.data.as_ptr(),
-                        b.rs as isize,
-                        b.cs as isize,
-                        beta,
-                        c.as_mut_ptr(),
-                        ldc as isize,
-                        1,
-                    );
-                }
+            #[inline(always)]
+            fn fused(self, a: Self, b: Self) -> Self {
+                self.mul_add(a, b)
             }
         }
     };
@@ -214,8 +182,8 @@ fn widest<T>(f: impl FnOnce() -> T) -> T {
     f()
 }
 
-float!(f32, exp_f32, matrixmultiply::sgemm, widest);
-float!(f64, f64::exp, matrixmultiply::dgemm, plain);
+float!(f32, exp_f32, widest);
+float!(f64, f64::exp, plain);
 
 #[cfg(test)]
 mod tests {
@@ -231,24 +199,5 @@ mod tests {
         }
         assert!(worst < 2.4e-7, "{worst}");
         assert!(exp_f32(1e9).is_finite() && exp_f32(-1e9) >= 0.0);
-    }
-
-    #[test]
-    fn rows_of_a_product_do_not_depend_on_their_company() {
-        let (m, k, n) = (37, 65, 50);
-        let a: Vec<f32> = (0..m * k)
-            .map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.013)
-            .collect();
-        let b: Vec<f32> = (0..k * n)
-            .map(|i| ((i * 53 % 97) as f32 - 48.0) * 0.017)
-            .collect();
-        let mat = |data, rs| Mat { data, rs, cs: 1 };
-        let mut whole = vec![0.0; m * n];
-        f32::gemm(m, k, n, mat(&a, k), mat(&b, n), false, &mut whole, n);
-        for i in 0..m {
-            let mut row = vec![0.0; n];
-            f32::gemm(1, k, n, mat(&a[i * k..], k), mat(&b, n), false, &mut row, n);
-            assert_eq!(row, whole[i * n..(i + 1) * n]);
-        }
     }
 }

@@ -7,7 +7,7 @@ mod dual;
 mod float;
 
 pub use dual::Dual;
-pub use float::{Float, Mat, simd_level};
+pub use float::{Float, Simd, simd, simd_level};
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

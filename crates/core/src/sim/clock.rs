@@ -1,20 +1,22 @@
-//! The clock-driven engine: a block of samples forward over all steps, and the adjoint back.
+//! The clock-driven engine: what goes in, what comes out, and running a network chunk by chunk.
 
-use super::TILE;
-use super::kernel::{Backward, Forward, Incoming, Port, Rules, Source, Term};
-use crate::network::{Network, Population, Weights};
-use crate::neuron::{Arrivals, Lanes, Output, Pulse, Threshold};
-use crate::num::{Float, Mat};
-use crate::spikes::{Spikes, push_bits};
+use super::block::{Block, Pass};
+use super::signal::{Class, Slot};
+use crate::kernel::TILE;
+use crate::network::{Network, Op, Shape};
+use crate::neuron::{Lanes, Output};
+use crate::num::Float;
+use crate::spikes::Spikes;
 use crate::{Error, Result};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// What goes into a network.
+/// What goes into a network; images are `[channels, height, width]`, in that order.
 #[derive(Clone, Debug)]
 pub enum Input<R> {
     /// Spikes.
     Spikes(Spikes),
-    /// A current `[samples][inputs]` that stays the same for all steps: its product with the weights is taken once.
+    /// A current `[samples][inputs]` that stays the same for all steps: what does not depend on time is computed once.
     Current {
         /// Number of samples.
         samples: usize,
@@ -23,506 +25,409 @@ pub enum Input<R> {
         /// `[samples][inputs]`
         data: Vec<R>,
     },
+    /// A current for each step.
+    Currents {
+        /// Number of samples.
+        samples: usize,
+        /// Number of steps.
+        steps: usize,
+        /// `[samples][steps][inputs]`
+        data: Vec<R>,
+    },
 }
 
-impl<R> Input<R> {
+impl<R: Float> Input<R> {
     /// Number of samples and of steps.
     pub fn extent(&self) -> (usize, usize) {
         match self {
             Self::Spikes(s) => (s.samples, s.steps),
-            Self::Current { samples, steps, .. } => (*samples, *steps),
+            Self::Current { samples, steps, .. } | Self::Currents { samples, steps, .. } => {
+                (*samples, *steps)
+            }
         }
     }
-}
 
-/// What one population did.
-pub struct Activity<R> {
-    /// Its spikes.
-    pub spikes: Spikes,
-    /// The membrane before the reset of a readout, `[samples][steps][tiles * 64]`; empty otherwise.
-    pub membrane: Vec<R>,
-    tape: Vec<R>,
-    width: usize,
-}
+    /// Spikes that go in; none of a current.
+    pub fn spikes(&self) -> usize {
+        match self {
+            Self::Spikes(s) => s.count(),
+            _ => 0,
+        }
+    }
 
-/// What a run left.
-pub struct Record<R> {
-    /// One for each population.
-    pub activity: Vec<Activity<R>>,
-}
-
-/// Gradients, in the order of [`Network::weights_mut`].
-pub type Gradients<R> = Vec<Weights<R>>;
-
-/// The error of the last population's output.
-pub struct OutputError<R> {
-    /// The same for each step, `[samples][tiles * 64]`, or one for each, `[samples][steps][tiles * 64]`.
-    pub data: Vec<R>,
-    /// Whether it stays the same for all steps.
-    pub constant: bool,
-}
-
-impl<R: Lanes> Network<R> {
-    /// Runs a block of samples from rest, keeping a tape for [`Network::backward`] if `train`.
-    ///
-    /// # Errors
-    /// An input of another width, no steps or no samples, a value that is not finite.
-    pub fn forward(&self, input: &Input<R>, train: bool) -> Result<Record<R>> {
-        let (samples, steps) = input.extent();
-        let width = match input {
-            Input::Spikes(s) => s.width,
-            Input::Current { data, .. } => data.len() / samples.max(1),
+    pub(crate) fn check<L: Lanes>(&self, net: &Network<L>) -> Result<()> {
+        let (samples, steps) = self.extent();
+        let (values, each) = match self {
+            Self::Spikes(s) => (s.width * samples * steps, samples * steps),
+            Self::Current { data, .. } => (data.len(), samples),
+            Self::Currents { data, .. } => (data.len(), samples * steps),
         };
-        if width != self.inputs || samples == 0 || steps == 0 {
+        if samples == 0 || steps == 0 || values != each * net.inputs() {
             return Err(Error::invalid(
                 "input",
                 "the network",
-                format!("{} inputs, at least one sample and step", self.inputs),
-                format!("{width} inputs, {samples} samples, {steps} steps"),
+                format!("{} inputs, at least one sample and step", net.inputs()),
+                format!("{values} values for {samples} samples and {steps} steps"),
             ));
         }
-        if let Input::Current { data, .. } = input
-            && data.iter().any(|v| !v.finite())
+        if let Self::Current { data, .. } | Self::Currents { data, .. } = self
+            && let Some(i) = data.iter().position(|v| !v.finite())
         {
             return Err(Error::invalid(
                 "value",
-                "the input",
-                "finite currents",
-                "NaN or infinity",
+                format!("the input, sample {}", i * samples / data.len()),
+                "a finite current",
+                data[i],
             ));
         }
-        if matches!(input, Input::Current { .. })
-            && self.pulse_port() == Port::Pulse
-            && self.populations[0].recurrent.is_some()
-        {
+        if matches!(self, Self::Current { .. }) && net.nodes[0].lead > 0 {
             return Err(Error::invalid(
                 "input",
-                "a recurrent population",
-                "spikes, or pulses of the convention 'box'",
-                "a current",
+                "an edge from the input with a delay",
+                "spikes or a current for each step",
+                "a constant current",
             ));
         }
-        let mut activity: Vec<Activity<R>> = Vec::new();
-        for p in &self.populations {
-            let next = match activity.last() {
-                None => self.run(p, input, train),
-                Some(before) => self.run(p, &Input::Spikes(before.spikes.clone()), train),
-            };
-            if next.membrane.iter().any(|v| !v.finite()) {
-                return Err(Error::invalid(
-                    "membrane",
-                    format!("population '{}'", p.spec.name),
-                    "finite values",
-                    "NaN or infinity",
-                ));
-            }
-            activity.push(next);
-        }
-        Ok(Record { activity })
+        Ok(())
     }
 
-    fn rules(&self) -> Rules {
-        let c = &self.spec.convention;
-        Rules {
-            before: c.arrivals == Arrivals::BeforeFlow,
-            at_threshold: c.threshold == Threshold::Ge,
-            smooth: self.smooth.then_some(self.spec.surrogate),
-        }
-    }
-
-    fn pulse_port(&self) -> Port {
-        match self.spec.convention.pulse {
-            Pulse::Dirac => Port::Pulse,
-            Pulse::Box => Port::Current,
-        }
-    }
-
-    fn run(&self, p: &Population<R>, input: &Input<R>, train: bool) -> Activity<R> {
-        let (samples, steps) = input.extent();
-        let (tiles, states) = (p.tiles(), p.model.states());
-        let width = states + if p.model.affine() { 0 } else { 2 };
-        let currents = match input {
-            Input::Current { data, .. } => product(data, samples, &p.weights),
-            Input::Spikes(_) => Vec::new(),
+    /// Puts samples into the slot of the input, in the order of memory.
+    pub(crate) fn fill(&self, shape: &Shape, range: Range<usize>, slot: &mut Slot<R>, fresh: bool) {
+        let inverse = if shape.in_order() {
+            Vec::new()
+        } else {
+            shape.inverse()
         };
-        let readout = p.output() == Output::Membrane;
-        let row = if readout { tiles * TILE } else { 0 };
-        let mut fired = vec![0u64; samples * tiles * steps];
-        let mut tape = vec![
-            R::ZERO;
-            if train {
-                samples * tiles * steps * width * TILE
+        let size = shape.size();
+        let copy = |from: &[R], to: &mut [R]| {
+            if inverse.is_empty() {
+                to[..size].copy_from_slice(from);
             } else {
-                0
+                from.iter()
+                    .zip(&inverse)
+                    .for_each(|(&v, &p)| to[p as usize] = v);
             }
-        ];
-        let mut membrane = vec![R::ZERO; samples * steps * row];
-        let chunk = |len: usize| (len / samples).max(1);
-        let (tape_chunk, membrane_chunk) = (chunk(tape.len()), chunk(membrane.len()));
-        let jobs: Vec<_> = {
-            let mut tapes = tape.chunks_mut(tape_chunk);
-            let mut membranes = membrane.chunks_mut(membrane_chunk);
-            fired
-                .chunks_mut(tiles * steps)
-                .map(|f| (f, tapes.next(), membranes.next()))
-                .collect()
         };
-        jobs.into_par_iter()
-            .enumerate()
-            .for_each(|(b, (fired, mut tape, mut membrane))| {
-                let mut state: Vec<R> = (0..tiles)
-                    .flat_map(|_| p.rest.iter().flat_map(|&r| std::iter::repeat_n(r, TILE)))
-                    .collect();
-                // Row t holds the spikes of step t - 1.
-                let mut own = vec![0u32; 2];
-                let mut own_index: Vec<u32> = Vec::new();
-                // A loop needs all tiles of a step before the next step; without one, a tile runs through.
-                let stride = if p.recurrent.is_some() { 1 } else { steps };
-                for t in (0..steps).step_by(stride) {
-                    for tile in 0..tiles {
-                        let outside = match input {
-                            Input::Spikes(s) => Term {
-                                port: self.pulse_port(),
-                                source: Source::Rows {
-                                    offsets: &s.offsets,
-                                    index: &s.index,
-                                    values: None,
-                                    first: b * steps,
-                                    weights: p.weights.tile(tile),
-                                },
-                            },
-                            Input::Current { .. } => Term {
-                                port: Port::Current,
-                                source: Source::Constant(
-                                    &currents[(b * tiles + tile) * TILE..][..TILE],
-                                ),
-                            },
-                        };
-                        let inside = p.recurrent.as_ref().map(|w| Term {
-                            port: self.pulse_port(),
-                            source: Source::Rows {
-                                offsets: &own,
-                                index: &own_index,
-                                values: None,
-                                first: 0,
-                                weights: w.tile(tile),
-                            },
-                        });
-                        let terms: Vec<Term<'_, R>> =
-                            std::iter::once(outside).chain(inside).collect();
-                        p.model.forward(&mut Forward {
-                            constants: &p.constants,
-                            rules: self.rules(),
-                            terms: &terms,
-                            first: t,
-                            steps: stride,
-                            state: &mut state[tile * states * TILE..][..states * TILE],
-                            tape: tape.as_deref_mut().map(|x| {
-                                &mut x[(tile * steps + t) * width * TILE..][..stride * width * TILE]
-                            }),
-                            width,
-                            fired: &mut fired[tile * steps + t..][..stride],
-                            membrane: membrane
-                                .as_deref_mut()
-                                .map(|x| (&mut x[t * row + tile * TILE..], row)),
-                            graded: None,
-                        });
-                    }
-                    if p.recurrent.is_some() {
-                        (0..tiles).for_each(|tile| {
-                            push_bits(fired[tile * steps + t], tile, p.spec.n, &mut own_index)
-                        });
-                        own.push(own_index.len() as u32);
-                    }
-                }
-            });
-        Activity {
-            spikes: Spikes::from_bits(samples, steps, p.spec.n, &fired),
-            membrane,
-            tape,
-            width,
-        }
-    }
-
-    /// Gradients by all weights, from the error of the last population's output; consumes the record.
-    pub fn backward(
-        &self,
-        input: &Input<R>,
-        mut record: Record<R>,
-        error: &OutputError<R>,
-    ) -> Gradients<R> {
-        let (samples, steps) = input.extent();
-        let mut all = Vec::new();
-        let mut down: Option<Vec<R>> = None;
-        for (l, p) in self.populations.iter().enumerate().rev() {
-            let Activity {
-                spikes,
-                mut tape,
-                width,
-                ..
-            } = record.activity.pop().unwrap_or_else(|| Activity {
-                spikes: Spikes::builder(0, 0, 0),
-                membrane: Vec::new(),
-                tape: Vec::new(),
-                width: 1,
-            });
-            let port = match input {
-                Input::Current { .. } if l == 0 => Port::Current,
-                _ => self.pulse_port(),
-            };
-            self.adjoint(
-                p,
-                samples,
-                steps,
-                &mut tape,
-                width,
-                error,
-                down.as_deref(),
-                port,
-            );
-            let errors = Errors {
-                tape: &tape,
-                width,
-                samples,
-                steps,
-                tiles: p.tiles(),
-            };
-            let recurrent = p
-                .recurrent
-                .as_ref()
-                .map(|w| errors.by_weights(&spikes, 1, w));
-            let before = record.activity.last().map(|a| &a.spikes);
-            let gradient = match (before, input) {
-                (Some(s), _) | (None, Input::Spikes(s)) => errors.by_weights(s, 0, &p.weights),
-                (None, Input::Current { data, .. }) => errors.by_current(data, &p.weights),
-            };
-            down = (l > 0).then(|| errors.down(&p.weights));
-            all.extend(recurrent);
-            all.push(gradient);
-        }
-        all.reverse();
-        all
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn adjoint(
-        &self,
-        p: &Population<R>,
-        samples: usize,
-        steps: usize,
-        tape: &mut [R],
-        width: usize,
-        error: &OutputError<R>,
-        down: Option<&[R]>,
-        port: Port,
-    ) {
-        let (tiles, states) = (p.tiles(), p.model.states());
-        let row = tiles * TILE;
-        let initial: Vec<R> = p
-            .rest
-            .iter()
-            .flat_map(|&r| std::iter::repeat_n(r, TILE))
-            .collect();
-        tape.par_chunks_mut(tape.len() / samples)
-            .enumerate()
-            .for_each(|(b, tape)| {
-                let mut carry = vec![R::ZERO; tiles * states * TILE];
-                let mut own = vec![R::ZERO; if p.recurrent.is_some() { row } else { 0 }];
-                let stride = if p.recurrent.is_some() { 1 } else { steps };
-                for t in (0..steps).step_by(stride).rev() {
-                    for tile in 0..tiles {
-                        let outside = match down {
-                            Some(data) => Incoming::Each {
-                                data,
-                                offset: b * steps * row + tile * TILE,
-                                stride: row,
-                            },
-                            None if error.constant => {
-                                Incoming::Constant(&error.data[b * row + tile * TILE..][..TILE])
-                            }
-                            None => Incoming::Each {
-                                data: &error.data,
-                                offset: b * steps * row + tile * TILE,
-                                stride: row,
-                            },
-                        };
-                        let inside = match p.recurrent {
-                            Some(_) => Incoming::Constant(&own[tile * TILE..][..TILE]),
-                            None => Incoming::Zero,
-                        };
-                        let readout = p.output() == Output::Membrane;
-                        p.model.backward(&mut Backward {
-                            constants: &p.constants,
-                            rules: self.rules(),
-                            surrogate: self.spec.surrogate,
-                            detach: self.spec.detach_reset,
-                            first: t,
-                            steps: stride,
-                            initial: &initial,
-                            carry: &mut carry[tile * states * TILE..][..states * TILE],
-                            tape: &mut tape[tile * steps * width * TILE..][..steps * width * TILE],
-                            width,
-                            pulse_column: (port == Port::Pulse).then_some(0),
-                            current_column: (port == Port::Current).then_some(0),
-                            spikes: [if readout { Incoming::Zero } else { outside }, inside],
-                            membrane: if readout { outside } else { Incoming::Zero },
-                            by_constants: None,
-                        });
-                    }
-                    if let Some(w) = &p.recurrent {
-                        own.fill(R::ZERO);
-                        for tile in 0..tiles {
-                            let delta = &tape[(tile * steps + t) * width * TILE..][..TILE];
-                            for i in 0..p.spec.n {
-                                let weights = &w.tile(tile)[i * TILE..][..TILE];
-                                own[i] += delta
-                                    .iter()
-                                    .zip(weights)
-                                    .fold(R::ZERO, |s, (&d, &w)| s + d * w);
-                            }
+        match self {
+            Self::Spikes(s) => {
+                slot.begin(Class::Rows, s.steps, fresh);
+                for t in 0..s.steps {
+                    for b in range.clone() {
+                        let row = s.row(b, t);
+                        let start = slot.rows.index.len();
+                        if inverse.is_empty() {
+                            slot.rows.index.extend_from_slice(row);
+                        } else {
+                            slot.rows
+                                .index
+                                .extend(row.iter().map(|&i| inverse[i as usize]));
+                            slot.rows.index[start..].sort_unstable();
                         }
+                        slot.rows.close();
                     }
                 }
-            });
-    }
-}
-
-/// `[samples][tiles * 64]`: a current times the weights.
-fn product<R: Float>(data: &[R], samples: usize, w: &Weights<R>) -> Vec<R> {
-    let row = w.outputs.div_ceil(TILE) * TILE;
-    let mut out = vec![R::ZERO; samples * row];
-    out.par_chunks_mut(16 * row)
-        .zip(data.par_chunks(16 * w.inputs))
-        .for_each(|(out, data)| {
-            for tile in 0..row / TILE {
-                let a = Mat {
-                    data,
-                    rs: w.inputs,
-                    cs: 1,
-                };
-                let b = Mat {
-                    data: w.tile(tile),
-                    rs: TILE,
-                    cs: 1,
-                };
-                R::gemm(
-                    data.len() / w.inputs,
-                    w.inputs,
-                    TILE,
-                    a,
-                    b,
-                    false,
-                    &mut out[tile * TILE..],
-                    row,
-                );
             }
-        });
-    out
-}
-
-/// The errors that an adjoint left on the tape: `[samples][tiles][steps][width][64]`, the first column.
-struct Errors<'a, R> {
-    tape: &'a [R],
-    width: usize,
-    samples: usize,
-    steps: usize,
-    tiles: usize,
-}
-
-impl<R: Float> Errors<'_, R> {
-    fn row(&self, sample: usize, tile: usize, step: usize) -> &[R] {
-        &self.tape[((sample * self.tiles + tile) * self.steps + step) * self.width * TILE..][..TILE]
-    }
-
-    /// Sum over samples and steps of (spike `delay` steps ago) times error; samples in order within a tile.
-    fn by_weights(&self, spikes: &Spikes, delay: usize, like: &Weights<R>) -> Weights<R> {
-        let mut out = Weights::zeros(like.inputs, like.outputs);
-        out.data
-            .par_chunks_mut(like.inputs * TILE)
-            .enumerate()
-            .for_each(|(tile, out)| {
-                R::vectorize(
-                    #[inline(always)]
-                    || {
-                        for b in 0..self.samples {
-                            for t in delay..self.steps {
-                                let error = self.row(b, tile, t);
-                                for &i in spikes.row(b, t - delay) {
-                                    for (o, &e) in
-                                        out[i as usize * TILE..][..TILE].iter_mut().zip(error)
-                                    {
-                                        *o += e;
-                                    }
-                                }
-                            }
-                        }
-                    },
-                );
-            });
-        out
-    }
-
-    /// Sum over samples of (current) times (error summed over steps).
-    fn by_current(&self, data: &[R], like: &Weights<R>) -> Weights<R> {
-        let mut out = Weights::zeros(like.inputs, like.outputs);
-        out.data
-            .par_chunks_mut(like.inputs * TILE)
-            .enumerate()
-            .for_each(|(tile, out)| {
-                let mut sums = vec![R::ZERO; self.samples * TILE];
-                for (b, sum) in sums.chunks_mut(TILE).enumerate() {
-                    for t in 0..self.steps {
-                        sum.iter_mut()
-                            .zip(self.row(b, tile, t))
-                            .for_each(|(s, &e)| *s += e);
+            Self::Current { data, steps, .. } => {
+                slot.begin(Class::Constant, *steps, fresh);
+                for (n, b) in range.enumerate() {
+                    copy(&data[b * size..][..size], slot.out(n, 0));
+                }
+            }
+            Self::Currents { data, steps, .. } => {
+                slot.begin(Class::Dense, *steps, fresh);
+                for (n, b) in range.enumerate() {
+                    for t in 0..*steps {
+                        copy(&data[(b * steps + t) * size..][..size], slot.out(n, t));
                     }
                 }
-                let a = Mat {
-                    data,
-                    rs: 1,
-                    cs: like.inputs,
-                };
-                R::gemm(
-                    like.inputs,
-                    self.samples,
-                    TILE,
-                    a,
-                    Mat {
-                        data: &sums,
-                        rs: TILE,
-                        cs: 1,
-                    },
-                    false,
-                    out,
-                    TILE,
-                );
-            });
-        out
+            }
+        }
+    }
+}
+
+/// What to record of a population besides its spike count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The name of the population.
+    pub node: String,
+    /// `spikes`, or a state variable of the model before the reset: `v`, `i`.
+    pub what: String,
+    /// The neurons, in the order of the shape; all if empty.
+    pub neurons: Vec<usize>,
+}
+
+/// What a probe recorded: `[samples][steps][neurons]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace<R> {
+    /// Number of neurons.
+    pub neurons: usize,
+    /// The values; 0 and 1 for spikes.
+    pub data: Vec<R>,
+}
+
+/// What a population did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// Its name.
+    pub name: String,
+    /// Number of neurons.
+    pub neurons: usize,
+    /// Its spikes, over all samples and steps.
+    pub spikes: usize,
+}
+
+/// What a run left.
+#[derive(Clone, Debug)]
+pub struct Record<R> {
+    /// One for each population.
+    pub activity: Vec<Activity>,
+    /// What the readout handed on: spikes as 0 and 1, or its membrane; `[samples][steps][outputs]`.
+    pub output: Vec<R>,
+    /// One for each probe.
+    pub traces: Vec<Trace<R>>,
+}
+
+/// Where a network stands between two chunks of steps: states and spikes still on their way.
+#[derive(Clone, Debug)]
+pub struct State<R> {
+    blocks: Vec<Block<R>>,
+    samples: usize,
+}
+
+/// Samples of a block in a run without gradients.
+const RUN_BLOCK: usize = 16;
+
+impl<R: Lanes> Network<R> {
+    /// All populations at rest, nothing on its way.
+    pub fn rest(&self, samples: usize) -> State<R> {
+        let starts = (0..samples).step_by(RUN_BLOCK);
+        State {
+            blocks: starts
+                .map(|a| Block::new(self, a..(a + RUN_BLOCK).min(samples)))
+                .collect(),
+            samples,
+        }
     }
 
-    /// Errors of the spikes that came in: `[samples][steps][tiles of the inputs * 64]`.
-    fn down(&self, w: &Weights<R>) -> Vec<R> {
-        let row = w.inputs.div_ceil(TILE) * TILE;
-        let mut out = vec![R::ZERO; self.samples * self.steps * row];
-        out.par_chunks_mut(self.steps * row)
-            .enumerate()
-            .for_each(|(b, out)| {
-                for tile in 0..self.tiles {
-                    let data =
-                        &self.tape[(b * self.tiles + tile) * self.steps * self.width * TILE..];
-                    let a = Mat {
-                        data,
-                        rs: self.width * TILE,
-                        cs: 1,
-                    };
-                    let weights = Mat {
-                        data: w.tile(tile),
-                        rs: 1,
-                        cs: TILE,
-                    };
-                    R::gemm(self.steps, TILE, w.inputs, a, weights, tile > 0, out, row);
-                }
-            });
-        out
+    /// Runs from rest.
+    ///
+    /// # Errors
+    /// As [`Network::advance`].
+    ///
+    /// ```
+    /// use cortado::{network::{Network, NetworkSpec}, sim::clock::Input};
+    /// let spec = NetworkSpec::new(1e-3).linear("w", 1).population("p", "if", &[("v_threshold", 2.5)]);
+    /// let mut net = Network::<f32>::new(&[1], &spec, 0).unwrap();
+    /// net.set("w.weight", &[1000.0]).unwrap();
+    /// let input = Input::Current { samples: 1, steps: 9, data: vec![1.0] };
+    /// assert_eq!(net.run(&input, &[]).unwrap().output, [0., 0., 1., 0., 0., 1., 0., 0., 1.]);
+    /// ```
+    pub fn run(&self, input: &Input<R>, probes: &[Probe]) -> Result<Record<R>> {
+        self.advance(&mut self.rest(input.extent().0), input, probes)
     }
+
+    /// Runs a chunk of steps on from `state`: chunks give the same bits as one long run.
+    ///
+    /// # Errors
+    /// An input of another width or number of samples, no steps, a value that is not finite, a probe of something
+    /// that is not there; a membrane that is not finite. The state is then that of an unfinished chunk.
+    pub fn advance(
+        &self,
+        state: &mut State<R>,
+        input: &Input<R>,
+        probes: &[Probe],
+    ) -> Result<Record<R>> {
+        input.check(self)?;
+        let (samples, steps) = input.extent();
+        if samples != state.samples {
+            return Err(Error::invalid(
+                "samples",
+                "the input",
+                format!("{} as the state has", state.samples),
+                samples,
+            ));
+        }
+        let mut pass = Pass::new(self, false);
+        let probes: Vec<Found> = probes.iter().map(|p| self.find(p)).collect::<Result<_>>()?;
+        probes
+            .iter()
+            .for_each(|p| pass.keep[p.node] |= p.column.is_some());
+        let one = |block: &mut Block<R>| {
+            let fresh = block.steps == 0;
+            block.begin(&pass, input, fresh);
+            block.forward(&pass, &self.stages);
+        };
+        match &mut state.blocks[..] {
+            [block] => one(block),
+            blocks => blocks.par_iter_mut().for_each(one),
+        }
+        let mut record = Record {
+            activity: self.activity(&state.blocks),
+            output: Vec::with_capacity(samples * steps * self.outputs()),
+            traces: Vec::new(),
+        };
+        let last = self.nodes.len() - 1;
+        let all = Found {
+            node: last,
+            column: None,
+            neurons: (0..self.outputs()).collect(),
+        };
+        for block in &state.blocks {
+            if let Some(node) = self.not_finite(block) {
+                return Err(self.diverged(node));
+            }
+            self.read(block, &pass, &all, &mut record.output);
+        }
+        for probe in &probes {
+            let mut data = Vec::new();
+            for block in &state.blocks {
+                self.read(block, &pass, probe, &mut data);
+            }
+            record.traces.push(Trace {
+                neurons: probe.neurons.len(),
+                data,
+            });
+        }
+        Ok(record)
+    }
+
+    /// A population of the block whose membrane is not finite: that stays in a state, or reaches the readout's.
+    pub(crate) fn not_finite(&self, block: &Block<R>) -> Option<usize> {
+        let bad = |&(i, _): &(usize, _)| block.slots[i].state.iter().any(|v: &R| !v.finite());
+        self.populations().find(bad).map(|(i, _)| i)
+    }
+
+    pub(crate) fn diverged(&self, node: usize) -> Error {
+        Error::invalid(
+            "membrane",
+            format!("population '{}'", self.nodes[node].name),
+            "finite values",
+            "NaN or infinity",
+        )
+    }
+
+    /// Spikes of each population in the last chunk.
+    pub(crate) fn activity(&self, blocks: &[Block<R>]) -> Vec<Activity> {
+        self.populations()
+            .map(|(i, p)| Activity {
+                name: self.nodes[i].name.clone(),
+                neurons: p.n,
+                spikes: blocks.iter().map(|b| count(&b.slots[i])).sum(),
+            })
+            .collect()
+    }
+
+    fn find(&self, probe: &Probe) -> Result<Found> {
+        let at = || format!("probe of '{}'", probe.node);
+        let Some((node, p)) = self
+            .populations()
+            .find(|(i, _)| self.nodes[*i].name == probe.node)
+        else {
+            let names: Vec<&str> = self
+                .populations()
+                .map(|(i, _)| self.nodes[i].name.as_str())
+                .collect();
+            return Err(Error::invalid(
+                "population",
+                at(),
+                names.join(", "),
+                "no such node",
+            ));
+        };
+        let states = p.model.spec().states;
+        let column = match probe.what.as_str() {
+            "spikes" => None,
+            what => Some(states.iter().position(|s| s.name == what).ok_or_else(|| {
+                let names: Vec<&str> = states.iter().map(|s| s.name).collect();
+                let expected = format!("spikes, {}", names.join(", "));
+                Error::invalid("variable", at(), expected, format!("'{what}'"))
+            })?),
+        };
+        let shape = p.shape();
+        if let Some(&n) = probe.neurons.iter().find(|&&n| n >= p.n) {
+            return Err(Error::invalid(
+                "neuron",
+                at(),
+                format!("less than {}", p.n),
+                n,
+            ));
+        }
+        let inverse = shape.inverse();
+        let neurons = if probe.neurons.is_empty() {
+            inverse.iter().map(|&p| p as usize).collect()
+        } else {
+            probe.neurons.iter().map(|&n| inverse[n] as usize).collect()
+        };
+        Ok(Found {
+            node,
+            column,
+            neurons,
+        })
+    }
+
+    /// Appends `[samples][steps][neurons]` of a block.
+    fn read(&self, block: &Block<R>, pass: &Pass<'_, R>, probe: &Found, out: &mut Vec<R>) {
+        let slot = &block.slots[probe.node];
+        let state = probe.column.map(|c| pass.states(slot, probe.node, c));
+        for b in 0..slot.samples {
+            for t in 0..slot.steps {
+                match (&state, slot.signal(0).dense(b, t)) {
+                    (Some(view), _) => out.extend(
+                        probe
+                            .neurons
+                            .iter()
+                            .map(|&n| view.data[view.at(b, t, n / TILE) + n % TILE]),
+                    ),
+                    (None, Some(row)) => out.extend(probe.neurons.iter().map(|&n| row[n])),
+                    (None, None) => {
+                        let start = out.len();
+                        out.resize(start + probe.neurons.len(), R::ZERO);
+                        let (index, _) = slot.signal(0).sparse(b, t).unwrap_or((&[], None));
+                        for (o, &n) in out[start..].iter_mut().zip(&probe.neurons) {
+                            if index.binary_search(&(n as u32)).is_ok() {
+                                *o = R::ONE;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A probe that has found its population.
+struct Found {
+    node: usize,
+    column: Option<usize>,
+    neurons: Vec<usize>,
+}
+
+/// Spikes in a population's last chunk; none of a readout.
+pub(crate) fn count<R: Float>(slot: &Slot<R>) -> usize {
+    if slot.class != Class::Rows {
+        return 0;
+    }
+    let lead = slot.lead * slot.samples;
+    (slot.rows.offsets[slot.rows.offsets.len() - 1] - slot.rows.offsets[lead]) as usize
+}
+
+/// Spikes and the additions of weights that they cause.
+pub(crate) fn operations<R: Lanes>(net: &Network<R>, block: &Block<R>) -> (usize, usize) {
+    let mut spikes = 0;
+    let mut synops = 0;
+    for (i, node) in net.nodes.iter().enumerate() {
+        match &node.op {
+            Op::Population(p) if p.output() == Output::Spikes => spikes += count(&block.slots[i]),
+            Op::Linear(l) => {
+                synops += count(&block.slots[node.sources[0].node]) * l.outputs;
+            }
+            Op::Conv(c) => {
+                let fan_out = c.macs() as f64 / c.input.iter().product::<usize>() as f64;
+                let spikes = count(&block.slots[node.sources[0].node]) as f64;
+                synops += (spikes * fan_out).round() as usize;
+            }
+            _ => {}
+        }
+    }
+    (spikes, synops)
 }

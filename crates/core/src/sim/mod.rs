@@ -1,7 +1,9 @@
 //! Engines that run a network.
 
+mod block;
 pub mod clock;
-pub(crate) mod kernel;
+mod population;
+mod signal;
 
-/// Neurons run in tiles of this many: a cache line's worth of state in each vector register.
-pub const TILE: usize = 64;
+pub(crate) use block::{Block, Pass, Totals};
+pub(crate) use signal::{Class, Errors, Signal, Slot};

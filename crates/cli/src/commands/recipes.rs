@@ -1,0 +1,22 @@
+//! `cortado recipes`: what is built in.
+
+use crate::recipe;
+use anyhow::Result;
+
+/// Prints the recipes, or one JSON array of them.
+pub fn run(json: bool) -> Result<()> {
+    let mut rows = Vec::new();
+    for name in recipe::names() {
+        let r = recipe::load(name, &[])?;
+        rows.push(serde_json::json!({
+            "name": name, "about": r.about, "data": r.data.name, "epochs": r.train.epochs,
+        }));
+        if !json {
+            println!("{name:16} {}", r.about);
+        }
+    }
+    if json {
+        println!("{}", serde_json::to_string(&rows)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! A tile of neurons backward over some steps: the transpose of the Jacobian, by dual numbers.
+
+use super::{Lane, Layout, Rules, TILE, at, constants, load, store};
+use crate::neuron::Neuron;
+use crate::num::{Dual, Float};
+use crate::surrogate::Surrogate;
+use std::ops::Range;
+
+/// An error that comes down to a tile.
+#[derive(Clone, Copy)]
+pub(crate) enum Incoming<'a, R> {
+    /// None.
+    Zero,
+    /// The same in every step: `[TILE]`.
+    Constant(&'a [R]),
+    /// One for each step: `data[offset + t * stride ..][.. TILE]`.
+    Each {
+        data: &'a [R],
+        offset: usize,
+        stride: usize,
+    },
+}
+
+impl<R: Float> Incoming<'_, R> {
+    #[inline(always)]
+    fn add(&self, t: usize, acc: &mut Lane<R>) {
+        let data = match *self {
+            Incoming::Zero => return,
+            Incoming::Constant(data) => &data[..TILE],
+            Incoming::Each {
+                data,
+                offset,
+                stride,
+            } => &data[offset + t * stride..][..TILE],
+        };
+        for j in 0..TILE {
+            acc[j] += data[j];
+        }
+    }
+}
+
+/// Neurons of one tile, backward: overwrites the tape with the errors of what arrived.
+pub struct Backward<'a, R> {
+    pub(crate) constants: &'a [R],
+    pub(crate) rules: Rules,
+    pub(crate) surrogate: Surrogate,
+    /// Whether no error flows through the reset.
+    pub(crate) detach: bool,
+    /// The steps to run, last one first.
+    pub(crate) steps: Range<usize>,
+    /// The state before step 0 of the tape, `[S][TILE]`.
+    pub(crate) initial: &'a [R],
+    /// Error of the state after the last step on entry, before the first on return, `[S][TILE]`.
+    pub(crate) carry: &'a mut [R],
+    /// The tape of [`Forward`]; errors of pulses and currents are left in their columns.
+    pub(crate) tape: (&'a mut [R], usize, Layout),
+    /// Columns of the tape that hold the current and the pulse.
+    pub(crate) inputs: [Option<usize>; 2],
+    pub(crate) pulse_column: Option<usize>,
+    pub(crate) current_column: Option<usize>,
+    /// Error of the output: from where it went, and from the loss.
+    pub(crate) output: [Incoming<'a, R>; 2],
+    /// Whether the output is the membrane before the reset; spikes otherwise.
+    pub(crate) membrane: bool,
+    /// Gradient by the constants, `[K][TILE]`, added to.
+    pub(crate) by_constants: Option<&'a mut [R]>,
+}
+
+#[inline(always)]
+pub(crate) fn backward<
+    R: Float,
+    M: Neuron<S, P, K>,
+    const S: usize,
+    const P: usize,
+    const K: usize,
+>(
+    b: &mut Backward<'_, R>,
+) {
+    if b.constants.len() == K {
+        steps::<R, M, S, P, K, false>(b);
+    } else {
+        steps::<R, M, S, P, K, true>(b);
+    }
+}
+
+#[inline(always)]
+fn vary<R: Float, const S: usize>(s: [R; S]) -> [Dual<R, S>; S] {
+    std::array::from_fn(|i| Dual::variable(s[i], i))
+}
+
+#[inline(always)]
+fn fix<R: Float, const S: usize, const N: usize>(s: [R; S]) -> [Dual<R, N>; S] {
+    s.map(Dual::constant)
+}
+
+/// `sum_i g_i y_i'`, by the `n`-th variable.
+#[inline(always)]
+fn pull<R: Float, const S: usize, const N: usize>(g: [R; S], y: [Dual<R, N>; S], n: usize) -> R {
+    let mut sum = g[0] * y[0].d[n];
+    for i in 1..S {
+        sum = sum + g[i] * y[i].d[n];
+    }
+    sum
+}
+
+#[inline(always)]
+fn steps<
+    R: Float,
+    M: Neuron<S, P, K>,
+    const S: usize,
+    const P: usize,
+    const K: usize,
+    const OWN: bool,
+>(
+    b: &mut Backward<'_, R>,
+) {
+    let before = if b.rules.before { R::ONE } else { R::ZERO };
+    let keep = if b.detach { R::ZERO } else { R::ONE };
+    let mut g: [Lane<R>; S] = load(b.carry, 0, TILE);
+    let (mut dx, mut dw) = ([R::ZERO; TILE], [R::ZERO; TILE]);
+    let (tape, base, layout) = &mut b.tape;
+    for t in b.steps.clone().rev() {
+        let here = *base + t * layout.step;
+        let a: [Lane<R>; S] = load(tape, here, layout.column);
+        let mut out = [R::ZERO; TILE];
+        b.output.iter().for_each(|e| e.add(t, &mut out));
+        let zero = [R::ZERO; TILE];
+        let (gz, gv) = if b.membrane { (zero, out) } else { (out, zero) };
+
+        let gap: Lane<R> =
+            std::array::from_fn(|j| M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&a, j)));
+        let z = b.rules.spikes(&gap);
+        let mut slope = gap;
+        b.surrogate.derive(&mut slope);
+
+        let [x, w] = b.inputs.map(|column| {
+            column.map_or([R::ZERO; TILE], |c| {
+                let [lane] = load(tape, here + c * layout.column, layout.column);
+                lane
+            })
+        });
+        // The state before this step: after the reset of the step before.
+        let mut s: [Lane<R>; S] = if t == 0 {
+            load(b.initial, 0, TILE)
+        } else {
+            load(tape, here - layout.step, layout.column)
+        };
+        if t > 0 && !(M::AFFINE && b.by_constants.is_none()) {
+            let gap: Lane<R> = std::array::from_fn(|j| {
+                M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&s, j))
+            });
+            let z = b.rules.spikes(&gap);
+            for j in 0..TILE {
+                let k = constants::<R, K, OWN>(b.constants, j);
+                let after = M::reset(&k, at(&s, j), z[j]);
+                for i in 0..S {
+                    s[i][j] = after[i];
+                }
+            }
+        }
+
+        if let Some(dk) = &mut b.by_constants {
+            for j in 0..TILE {
+                let k = constants::<R, K, OWN>(b.constants, j);
+                by_constants::<R, M, S, P, K>(
+                    &k,
+                    Point {
+                        s: at(&s, j),
+                        x: x[j],
+                        w: w[j],
+                        before,
+                        a: at(&a, j),
+                        z: z[j],
+                    },
+                    Adjoint {
+                        after: at(&g, j),
+                        z: gz[j],
+                        v: gv[j],
+                        slope: slope[j],
+                        keep,
+                    },
+                    |i, d| dk[i * TILE + j] += d,
+                );
+            }
+        }
+
+        for j in 0..TILE {
+            let k = constants::<R, K, OWN>(b.constants, j);
+            let adjoint = Adjoint {
+                after: at(&g, j),
+                z: gz[j],
+                v: gv[j],
+                slope: slope[j],
+                keep,
+            };
+            let ga = before_reset::<R, M, S, P, K>(&k, at(&a, j), z[j], &adjoint);
+            let s = at(&s, j);
+            let moved = M::advance(
+                &k,
+                vary(s),
+                Dual::constant(x[j]),
+                Dual::constant(w[j]),
+                Dual::constant(before),
+            );
+            for i in 0..S {
+                g[i][j] = pull(ga, moved, i);
+            }
+            let one = |v, on: bool| {
+                if on {
+                    Dual::<R, 1>::variable(v, 0)
+                } else {
+                    Dual::constant(v)
+                }
+            };
+            let by_x = M::advance(
+                &k,
+                fix(s),
+                one(x[j], true),
+                one(w[j], false),
+                Dual::constant(before),
+            );
+            let by_w = M::advance(
+                &k,
+                fix(s),
+                one(x[j], false),
+                one(w[j], true),
+                Dual::constant(before),
+            );
+            dx[j] = pull(ga, by_x, 0);
+            dw[j] = pull(ga, by_w, 0);
+        }
+
+        if let Some(c) = b.pulse_column {
+            tape[here + c * layout.column..][..TILE].copy_from_slice(&dw);
+        }
+        if let Some(c) = b.current_column {
+            tape[here + c * layout.column..][..TILE].copy_from_slice(&dx);
+        }
+    }
+    store(&g, b.carry, 0, TILE);
+}
+
+/// Where a step is linearised.
+struct Point<R, const S: usize> {
+    s: [R; S],
+    x: R,
+    w: R,
+    before: R,
+    a: [R; S],
+    z: R,
+}
+
+/// What comes down to a step.
+struct Adjoint<R, const S: usize> {
+    after: [R; S],
+    z: R,
+    v: R,
+    slope: R,
+    keep: R,
+}
+
+/// Error of the state before the reset: through the reset, the spike and the recorded membrane.
+#[inline(always)]
+fn before_reset<R: Float, M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize>(
+    k: &[R; K],
+    a: [R; S],
+    z: R,
+    g: &Adjoint<R, S>,
+) -> [R; S] {
+    let by_z = M::reset(k, fix(a), Dual::<R, 1>::variable(z, 0));
+    let spike = (g.z + pull(g.after, by_z, 0) * g.keep) * g.slope;
+    let by_a = M::reset(k, vary(a), Dual::constant(z));
+    let gap = M::gap(k, &vary(a));
+    let mut ga: [R; S] = std::array::from_fn(|i| pull(g.after, by_a, i) + spike * gap.d[i]);
+    ga[0] = ga[0] + g.v;
+    ga
+}
+
+/// Adds the gradient of one step by the model's constants.
+#[inline(always)]
+fn by_constants<R: Float, M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize>(
+    k: &[R; K],
+    p: Point<R, S>,
+    g: Adjoint<R, S>,
+    mut add: impl FnMut(usize, R),
+) {
+    let ga = before_reset::<R, M, S, P, K>(k, p.a, p.z, &g);
+    let by_z = M::reset(k, fix(p.a), Dual::<R, 1>::variable(p.z, 0));
+    let spike = (g.z + pull(g.after, by_z, 0) * g.keep) * g.slope;
+    let vars: [Dual<R, K>; K] = std::array::from_fn(|i| Dual::variable(k[i], i));
+    let c = Dual::<R, K>::constant;
+    let moved = M::advance(&vars, p.s.map(c), c(p.x), c(p.w), c(p.before));
+    let gap = M::gap(&vars, &p.a.map(c));
+    let after = M::reset(&vars, p.a.map(c), c(p.z));
+    for i in 0..K {
+        add(
+            i,
+            pull(ga, moved, i) + pull(g.after, after, i) + spike * gap.d[i],
+        );
+    }
+}

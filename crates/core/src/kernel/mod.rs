@@ -1,0 +1,169 @@
+//! One tile of neurons over some steps, forward and backward: the inner loops of the clock-driven engine, and the
+//! dense product that both share a layout with.
+//!
+//! Every model runs through the same two functions; they are generic over the model and inlined under the widest
+//! vector instructions of the processor. Arrays of [`TILE`] lanes stay in registers or the first cache.
+
+mod backward;
+mod forward;
+mod panel;
+
+pub use backward::Backward;
+pub(crate) use backward::{Incoming, backward};
+pub use forward::Forward;
+pub(crate) use forward::{Source, Term, add_rows, forward};
+pub(crate) use panel::{Left, Right, panel, transpose};
+
+use crate::num::Float;
+use crate::surrogate::Surrogate;
+
+/// Neurons that run together: one value each fills four registers of 16 lanes.
+pub(crate) const TILE: usize = 64;
+
+/// One value for each neuron of a tile.
+pub(crate) type Lane<R> = [R; TILE];
+
+/// `n` rounded up to whole tiles.
+pub(crate) const fn padded(n: usize) -> usize {
+    n.div_ceil(TILE) * TILE
+}
+
+/// Whether a value reaches the flow as a current or the state as a jump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// The current `x` of the flow.
+    Current,
+    /// The weight `w` of the jump.
+    Pulse,
+}
+
+/// What holds for a whole population.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Whether pulses arrive before the flow.
+    pub before: bool,
+    /// Whether a neuron at threshold fires.
+    pub at_threshold: bool,
+    /// Replaces the step by the surrogate's integral, to check gradients.
+    pub smooth: Option<Surrogate>,
+}
+
+impl Rules {
+    #[inline(always)]
+    fn hard<R: Float>(&self, gap: R) -> R {
+        let fires = if self.at_threshold {
+            gap >= R::ZERO
+        } else {
+            gap > R::ZERO
+        };
+        if fires { R::ONE } else { R::ZERO }
+    }
+
+    /// The spikes of a tile from its gaps.
+    #[inline(always)]
+    fn spikes<R: Float>(&self, gap: &Lane<R>) -> Lane<R> {
+        match &self.smooth {
+            Some(s) => std::array::from_fn(|j| R::of(s.smooth(gap[j].value()))),
+            None => std::array::from_fn(|j| self.hard(gap[j])),
+        }
+    }
+}
+
+/// Where the rows of 64 lanes stand in a block of samples: `origin + sample * batch + tile * tile + step * step
+/// + column * column`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Layout {
+    pub origin: usize,
+    pub batch: usize,
+    pub tile: usize,
+    pub step: usize,
+    pub column: usize,
+}
+
+impl Layout {
+    /// `[sample][step][column][tile][64]`: all neurons of a step stand together.
+    pub fn by_step(steps: usize, columns: usize, row: usize) -> Self {
+        Self {
+            origin: 0,
+            batch: steps * columns * row,
+            tile: TILE,
+            step: columns * row,
+            column: row,
+        }
+    }
+
+    /// `[sample][tile][step][column][64]`: all steps of a tile stand together.
+    pub fn by_tile(steps: usize, columns: usize, row: usize) -> Self {
+        Self {
+            origin: 0,
+            batch: steps * columns * row,
+            tile: steps * columns * TILE,
+            step: columns * TILE,
+            column: TILE,
+        }
+    }
+
+    /// The address of step 0, column 0.
+    pub fn base(&self, sample: usize, tile: usize) -> usize {
+        self.origin + sample * self.batch + tile * self.tile
+    }
+}
+
+/// Values of a block of samples, read only.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a, R> {
+    pub data: &'a [R],
+    pub layout: Layout,
+}
+
+impl<'a, R> View<'a, R> {
+    /// The address of a tile in a step.
+    #[inline(always)]
+    pub fn at(&self, sample: usize, step: usize, tile: usize) -> usize {
+        self.layout.base(sample, tile) + step * self.layout.step
+    }
+
+    /// All neurons of a step; the layout is by step.
+    pub fn row(&self, sample: usize, step: usize, width: usize) -> &'a [R] {
+        debug_assert_eq!(self.layout.tile, TILE);
+        &self.data[self.at(sample, step, 0)..][..width]
+    }
+}
+
+#[inline(always)]
+fn load<R: Float, const N: usize>(data: &[R], base: usize, stride: usize) -> [Lane<R>; N] {
+    let mut out = [[R::ZERO; TILE]; N];
+    for (i, lane) in out.iter_mut().enumerate() {
+        lane.copy_from_slice(&data[base + i * stride..][..TILE]);
+    }
+    out
+}
+
+#[inline(always)]
+fn store<R: Float, const N: usize>(
+    lanes: &[Lane<R>; N],
+    data: &mut [R],
+    base: usize,
+    stride: usize,
+) {
+    for (i, lane) in lanes.iter().enumerate() {
+        data[base + i * stride..][..TILE].copy_from_slice(lane);
+    }
+}
+
+#[inline(always)]
+fn at<R: Copy, const N: usize>(lanes: &[Lane<R>; N], j: usize) -> [R; N] {
+    std::array::from_fn(|i| lanes[i][j])
+}
+
+/// The constants of neuron `j`: shared, or its own.
+#[inline(always)]
+fn constants<R: Float, const K: usize, const OWN: bool>(k: &[R], j: usize) -> [R; K] {
+    std::array::from_fn(|i| {
+        if OWN {
+            k[..K * TILE][i * TILE + j]
+        } else {
+            k[..K][i]
+        }
+    })
+}

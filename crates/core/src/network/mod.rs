@@ -1,0 +1,155 @@
+//! Networks: a directed graph of named nodes in NIR's words, checked when it is built.
+
+mod build;
+mod graph;
+mod param;
+mod population;
+mod shape;
+mod spec;
+mod summary;
+
+pub(crate) use graph::{Edge, Stage, whole_steps};
+pub use param::Param;
+pub(crate) use population::Population;
+pub(crate) use shape::Shape;
+pub use spec::{DelayedEdge, EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values, Window};
+
+use crate::neuron::{Lanes, Output};
+use crate::synapse::{Conv, Dropout, Linear, Norm, Pool};
+
+/// A network: nodes, the edges between them, and the numbers that training moves.
+pub struct Network<R: Lanes> {
+    pub(crate) spec: NetworkSpec,
+    /// Node 0 is the input; the last node is the readout.
+    pub(crate) nodes: Vec<Node<R>>,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) params: Vec<Param<R>>,
+    /// Running statistics.
+    pub(crate) buffers: Vec<Param<R>>,
+    pub(crate) seed: u64,
+    /// Whether spikes are replaced by the surrogate's integral, to check gradients.
+    pub smooth: bool,
+}
+
+/// A node.
+pub(crate) struct Node<R: Lanes> {
+    pub name: String,
+    pub shape: Shape,
+    pub op: Op<R>,
+    /// Where its input comes from; flattening is seen through.
+    pub sources: Vec<Edge>,
+    /// The largest delay of an edge out of it.
+    pub lead: usize,
+    /// The population, or the input, whose output reaches it through nodes without state.
+    pub stem: usize,
+    /// Whether an error has to reach its output.
+    pub learns: bool,
+    /// The population that alone takes its output, without delay: its error is the error of what reaches that one.
+    pub reader: Option<usize>,
+}
+
+/// What a node does.
+pub(crate) enum Op<R: Lanes> {
+    Input,
+    Flatten,
+    Linear(Linear),
+    Conv(Conv),
+    Pool(Pool),
+    Norm(Norm),
+    Dropout(Dropout),
+    Population(Population<R>),
+}
+
+impl<R: Lanes> Network<R> {
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.nodes[0].shape.size()
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.readout().shape.size()
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// Number of trained numbers.
+    pub fn parameters(&self) -> usize {
+        self.params.iter().map(Param::count).sum()
+    }
+
+    /// The trained numbers.
+    pub fn params(&self) -> &[Param<R>] {
+        &self.params
+    }
+
+    /// The running statistics of batch norm.
+    pub fn buffers(&self) -> &[Param<R>] {
+        &self.buffers
+    }
+
+    /// The trained parameter or running statistic of that name.
+    pub fn param(&self, name: &str) -> Option<&Param<R>> {
+        let all = self.params.iter().chain(&self.buffers);
+        all.into_iter().find(|p| p.name == name)
+    }
+
+    /// Sets a trained parameter or running statistic, in the order of its shape.
+    ///
+    /// # Errors
+    /// An unknown name; another number of values; a value that is not finite.
+    pub fn set(&mut self, name: &str, values: &[R]) -> crate::Result<()> {
+        let mut all = self.params.iter_mut().chain(&mut self.buffers);
+        let Some(param) = all.find(|p| p.name == name) else {
+            drop(all);
+            let all = self.params.iter().chain(&self.buffers);
+            let names: Vec<&str> = all.map(|p| p.name.as_str()).collect();
+            return Err(crate::Error::invalid(
+                "parameter",
+                "the network",
+                names.join(", "),
+                format!("'{name}'"),
+            ));
+        };
+        param.set(values)?;
+        self.refresh();
+        Ok(())
+    }
+
+    /// Takes over changed parameters into what is computed from them.
+    pub(crate) fn refresh(&mut self) {
+        for node in &mut self.nodes {
+            if let Op::Population(p) = &mut node.op
+                && p.trained()
+            {
+                p.refresh(&self.params);
+            }
+        }
+    }
+
+    pub(crate) fn readout(&self) -> &Node<R> {
+        &self.nodes[self.nodes.len() - 1]
+    }
+
+    /// Whether the readout hands on spikes or its membrane.
+    pub fn output(&self) -> Output {
+        match &self.readout().op {
+            Op::Population(p) => p.output(),
+            _ => Output::Membrane,
+        }
+    }
+
+    /// The populations with their names.
+    pub(crate) fn populations(&self) -> impl Iterator<Item = (usize, &Population<R>)> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(i, n)| match &n.op {
+                Op::Population(p) => Some((i, p)),
+                _ => None,
+            })
+    }
+}

@@ -1,0 +1,246 @@
+//! Neurons of one model with their parameters, fixed or trained, and the constants of a step that follow.
+
+use super::param::{Param, Place};
+use super::shape::Shape;
+use super::spec::{NetworkSpec, Values};
+use crate::kernel::{TILE, padded};
+use crate::neuron::{Convention, Lanes, Model, Output, Reset, model};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A population as the engines hold it.
+pub(crate) struct Population<R: Lanes> {
+    pub model: Arc<dyn Model<R>>,
+    pub n: usize,
+    /// `[K]`, or `[tiles][K][TILE]` if parameters differ between neurons.
+    pub constants: Vec<R>,
+    /// The state at rest, `[tiles][S][TILE]`.
+    pub rest: Vec<R>,
+    convention: Convention,
+    reset: Reset,
+    dt: f64,
+    values: Vec<Value>,
+    shape: Shape,
+}
+
+/// A parameter of the model.
+enum Value {
+    /// For all neurons, or for each as they stand in memory.
+    Fixed(Vec<f64>),
+    /// The number of a trained parameter; whether it is kept as its logarithm.
+    Trained { param: usize, log: bool, own: bool },
+}
+
+/// What a recipe says of a population.
+pub(crate) struct Wanted<'a> {
+    pub name: &'a str,
+    pub neuron: &'a str,
+    pub params: &'a BTreeMap<String, Values>,
+    pub reset: Reset,
+    pub train: &'a [String],
+    pub per_neuron: bool,
+}
+
+impl<R: Lanes> Population<R> {
+    /// Builds it; trained parameters are pushed to `all`.
+    pub fn new(
+        want: &Wanted<'_>,
+        shape: &Shape,
+        net: &NetworkSpec,
+        all: &mut Vec<Param<R>>,
+    ) -> Result<Self> {
+        let n = shape.size();
+        let place = || format!("population '{}'", want.name);
+        let late = want
+            .params
+            .get("t_ref")
+            .is_some_and(|t| t.as_slice().iter().any(|&t| t != 0.0));
+        let model = model::<R>(want.neuron, &net.convention, late)?;
+        let table = model.spec();
+        let known = || -> Vec<&str> { table.params.iter().map(|p| p.name).collect() };
+        for name in want.params.keys().chain(want.train) {
+            if table.param(name).is_none() {
+                return Err(Error::invalid(
+                    "parameter",
+                    place(),
+                    known().join(", "),
+                    name,
+                ));
+            }
+        }
+        let mut values = Vec::new();
+        for p in table.params {
+            let stated = want.params.get(p.name);
+            let mut list = stated.map_or(vec![p.default], |v| v.as_slice().to_vec());
+            let at = || format!("{}.{}", want.name, p.name);
+            if let Some(Values::Each(each)) = stated {
+                if each.len() != n {
+                    let expected = format!("one number or {n}");
+                    return Err(Error::invalid("parameter", at(), expected, each.len()));
+                }
+                list = (0..n).map(|i| each[shape.canonical(i)]).collect();
+            }
+            for &v in &list {
+                if !(p.min..=p.max).contains(&v) {
+                    let expected = format!("{} to {}", p.min, p.max);
+                    return Err(Error::invalid("parameter", at(), expected, v));
+                }
+                if p.name == "t_ref" {
+                    super::graph::whole_steps(v, net.dt, at)?;
+                }
+            }
+            if !want.train.iter().any(|t| t == p.name) {
+                values.push(Value::Fixed(list));
+                continue;
+            }
+            if p.name == "t_ref" {
+                let others = known().into_iter().filter(|k| *k != "t_ref");
+                let expected = others.collect::<Vec<_>>().join(", ");
+                return Err(Error::invalid(
+                    "trained parameter",
+                    place(),
+                    expected,
+                    "t_ref",
+                ));
+            }
+            let own = want.per_neuron || list.len() > 1;
+            let place = if own {
+                Place::Lanes(shape.clone())
+            } else {
+                Place::Plain
+            };
+            let prefix = if p.positive { "ln_" } else { "" };
+            let name = format!("{}.{prefix}{}", want.name, p.name);
+            let mut param = Param::new(name, vec![if own { n } else { 1 }], place);
+            for (i, slot) in param.data.iter_mut().enumerate() {
+                let v = list[i.min(list.len() - 1)];
+                *slot = R::of(if p.positive { v.ln() } else { v });
+            }
+            values.push(Value::Trained {
+                param: all.len(),
+                log: p.positive,
+                own,
+            });
+            all.push(param);
+        }
+        let mut population = Self {
+            model,
+            n,
+            constants: Vec::new(),
+            rest: Vec::new(),
+            convention: net.convention,
+            reset: want.reset,
+            dt: net.dt,
+            values,
+            shape: shape.clone(),
+        };
+        population.refresh(all);
+        Ok(population)
+    }
+
+    /// Tiles of neurons.
+    pub fn tiles(&self) -> usize {
+        self.n.div_ceil(TILE)
+    }
+
+    /// Whether it hands on spikes or its membrane.
+    pub fn output(&self) -> Output {
+        self.model.spec().output
+    }
+
+    /// Whether any of its parameters is trained.
+    pub fn trained(&self) -> bool {
+        self.values
+            .iter()
+            .any(|v| matches!(v, Value::Trained { .. }))
+    }
+
+    /// The constants of a tile.
+    pub fn tile_constants(&self, tile: usize) -> &[R] {
+        let k = self.model.constants();
+        if self.constants.len() == k {
+            &self.constants
+        } else {
+            &self.constants[tile * k * TILE..][..k * TILE]
+        }
+    }
+
+    /// The parameters of neuron `j`.
+    fn of(&self, params: &[Param<R>], j: usize) -> Vec<f64> {
+        let value = |v: &Value| match v {
+            Value::Fixed(list) => list[j.min(list.len() - 1)],
+            Value::Trained { param, log, own } => {
+                let x = params[*param].data[if *own { j } else { 0 }].value();
+                if *log { x.exp() } else { x }
+            }
+        };
+        self.values.iter().map(value).collect()
+    }
+
+    /// Whether all neurons have the same parameters.
+    fn shared(&self) -> bool {
+        self.values.iter().all(|v| match v {
+            Value::Fixed(list) => list.len() == 1,
+            Value::Trained { own, .. } => !own,
+        })
+    }
+
+    /// Takes over changed parameters.
+    pub fn refresh(&mut self, params: &[Param<R>]) {
+        let (k, s) = (self.model.constants(), self.model.states());
+        let shared = self.shared();
+        let distinct = if shared { 1 } else { self.n };
+        let mut constants = vec![R::ZERO; if shared { k } else { self.tiles() * k * TILE }];
+        self.rest = vec![R::ZERO; self.tiles() * s * TILE];
+        let place = |j: usize, width: usize, i: usize| (j / TILE * width + i) * TILE + j % TILE;
+        for j in 0..distinct {
+            let p = self.of(params, j);
+            let of_step = self
+                .model
+                .discretise(&p, &self.convention, self.reset, self.dt);
+            for (i, c) in of_step.into_iter().enumerate() {
+                constants[if shared { i } else { place(j, k, i) }] = R::of(c);
+            }
+            for (i, r) in self.model.rest(&p).into_iter().enumerate() {
+                let lanes = if shared { 0..padded(self.n) } else { j..j + 1 };
+                lanes.for_each(|j| self.rest[place(j, s, i)] = R::of(r));
+            }
+        }
+        self.constants = constants;
+    }
+
+    /// Adds the gradient by the trained parameters, from that by the constants, `[tiles][K][TILE]`.
+    pub fn chain(&self, params: &[Param<R>], by_constants: &[R], gradients: &mut [Vec<R>]) {
+        let k = self.model.constants();
+        let at = |j: usize, i: usize| by_constants[(j / TILE * k + i) * TILE + j % TILE].value();
+        let mut add = |j: usize, dk: &[f64]| {
+            let p = self.of(params, j);
+            let dp = self
+                .model
+                .chain(&p, &self.convention, self.reset, self.dt, dk);
+            for (i, value) in self.values.iter().enumerate() {
+                if let Value::Trained { param, log, own } = value {
+                    let d = if *log { dp[i] * p[i] } else { dp[i] };
+                    gradients[*param][if *own { j } else { 0 }] += R::of(d);
+                }
+            }
+        };
+        if self.shared() {
+            let dk: Vec<f64> = (0..k)
+                .map(|i| (0..self.n).map(|j| at(j, i)).sum())
+                .collect();
+            add(0, &dk);
+        } else {
+            for j in 0..self.n {
+                let dk: Vec<f64> = (0..k).map(|i| at(j, i)).collect();
+                add(j, &dk);
+            }
+        }
+    }
+
+    /// The shape of its output.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+}

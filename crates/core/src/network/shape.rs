@@ -1,0 +1,90 @@
+//! Shapes of what nodes hand on, and the order in which their values stand in memory.
+
+use std::sync::Arc;
+
+/// `[n]`, or `[channels, height, width]`.
+///
+/// Images stand with their channels last in memory, because a convolution then moves whole runs; `order` gives the
+/// position in `[channels, height, width]` of each place in memory, and is kept by a flattened image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub dims: Vec<usize>,
+    order: Option<Arc<Vec<u32>>>,
+}
+
+impl Shape {
+    /// `[n]` or `[channels, height, width]`.
+    pub fn new(dims: &[usize]) -> Self {
+        let order = match *dims {
+            [c, h, w] if c > 1 => Some(Arc::new(
+                (0..c * h * w)
+                    .map(|p| ((p % c) * h * w + p / c) as u32)
+                    .collect(),
+            )),
+            _ => None,
+        };
+        Self {
+            dims: dims.to_vec(),
+            order,
+        }
+    }
+
+    /// The number of values.
+    pub fn size(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// One axis, in the same memory.
+    pub fn flat(&self) -> Self {
+        Self {
+            dims: vec![self.size()],
+            order: self.order.clone(),
+        }
+    }
+
+    /// Channels, height and width.
+    pub fn image(&self) -> Option<[usize; 3]> {
+        match *self.dims {
+            [c, h, w] => Some([c, h, w]),
+            _ => None,
+        }
+    }
+
+    /// Number of channels: what batch norm normalises by itself; each value of one axis.
+    pub fn channels(&self) -> usize {
+        self.dims[0]
+    }
+
+    /// The place in `dims` of place `p` in memory.
+    pub fn canonical(&self, p: usize) -> usize {
+        self.order.as_ref().map_or(p, |o| o[p] as usize)
+    }
+
+    /// Whether memory and `dims` agree.
+    pub fn in_order(&self) -> bool {
+        self.order.is_none()
+    }
+
+    /// For each place in `dims`, the place in memory.
+    pub fn inverse(&self) -> Vec<u32> {
+        let mut inverse = vec![0; self.size()];
+        for p in 0..self.size() {
+            inverse[self.canonical(p)] = p as u32;
+        }
+        inverse
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_stand_last_in_memory() {
+        let s = Shape::new(&[2, 2, 3]);
+        let order: Vec<usize> = (0..12).map(|p| s.canonical(p)).collect();
+        assert_eq!(order, [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
+        assert_eq!(s.flat().inverse()[6], 1);
+        assert!(Shape::new(&[1, 2, 3]).in_order() && Shape::new(&[5]).in_order());
+    }
+}

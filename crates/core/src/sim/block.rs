@@ -1,0 +1,448 @@
+//! A block of samples: all nodes forward over all steps, and the errors back.
+//!
+//! A block is small enough for its tape to stay in cache, runs on one thread, and knows nothing of other blocks; only
+//! batch norm in training asks for sums over all of them.
+
+use super::signal::{Class, Errors, Slot};
+use crate::kernel::{Layout, View, transpose};
+use crate::network::{Network, Op, Stage};
+use crate::neuron::{Lanes, Output};
+use crate::sim::clock::Input;
+use crate::synapse::{Moments, Norm, Pairs};
+use std::ops::Range;
+
+/// What all blocks of a run share.
+pub(crate) struct Pass<'a, R: Lanes> {
+    pub net: &'a Network<R>,
+    /// Whether this is training: dropout is on, batch norm takes the batch's moments, tapes are kept.
+    pub train: bool,
+    /// Nodes that keep a tape besides.
+    pub keep: Vec<bool>,
+    /// Number of the training step: a key of dropout.
+    pub step: u64,
+    /// Steps that backpropagation reaches back; `usize::MAX` for all.
+    pub stretch: usize,
+    /// Transposed weights, by node.
+    pub transposed: Vec<Vec<R>>,
+    /// Mean and variance that batch norm uses, by node.
+    pub moments: Vec<[Vec<f64>; 2]>,
+    /// Sums of the errors that pass batch norm, by node.
+    pub sums: Vec<Moments>,
+}
+
+/// Sums over the blocks of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Totals<R> {
+    /// By parameter.
+    pub gradients: Vec<Vec<R>>,
+    /// By node, for populations with trained parameters: `[tiles][K][TILE]`.
+    pub constants: Vec<Vec<R>>,
+}
+
+impl<R: Lanes> Totals<R> {
+    pub fn zero(net: &Network<R>) -> Self {
+        let constants = net.nodes.iter().map(|n| match &n.op {
+            Op::Population(p) if p.trained() => {
+                vec![R::ZERO; p.tiles() * p.model.constants() * crate::kernel::TILE]
+            }
+            _ => Vec::new(),
+        });
+        Self {
+            gradients: net
+                .params
+                .iter()
+                .map(|p| vec![R::ZERO; p.data.len()])
+                .collect(),
+            constants: constants.collect(),
+        }
+    }
+
+    pub fn clear(&mut self) {
+        let all = self.gradients.iter_mut().chain(&mut self.constants);
+        all.for_each(|g| g.fill(R::ZERO));
+    }
+}
+
+impl<'a, R: Lanes> Pass<'a, R> {
+    pub fn new(net: &'a Network<R>, train: bool) -> Self {
+        let mut pass = Self {
+            net,
+            train,
+            keep: vec![false; net.nodes.len()],
+            step: 0,
+            stretch: usize::MAX,
+            transposed: vec![Vec::new(); net.nodes.len()],
+            moments: vec![Default::default(); net.nodes.len()],
+            sums: vec![Moments::default(); net.nodes.len()],
+        };
+        for (i, node) in net.nodes.iter().enumerate() {
+            if let Op::Norm(n) = &node.op {
+                let running = |k: usize| net.buffers[k].data.iter().map(|v| v.value()).collect();
+                pass.moments[i] = [running(n.mean), running(n.variance)];
+            }
+        }
+        pass
+    }
+
+    /// Transposes the weights through which errors go back.
+    pub fn transpose(&mut self) {
+        for (i, node) in self.net.nodes.iter().enumerate() {
+            let learns = node.sources.iter().any(|e| self.net.nodes[e.node].learns);
+            self.transposed[i] = match &node.op {
+                Op::Linear(l) if learns => {
+                    transpose(&self.net.params[l.weight].data, l.inputs, l.outputs)
+                }
+                Op::Conv(c) if learns => c.transposed(&self.net.params[c.weight].data),
+                _ => Vec::new(),
+            };
+        }
+    }
+
+    fn weights(&self, weight: usize, bias: Option<usize>) -> (&'a [R], Option<&'a [R]>) {
+        let data = |k: usize| &self.net.params[k].data[..];
+        (data(weight), bias.map(data))
+    }
+}
+
+/// A block of samples and what its nodes hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Block<R> {
+    pub slots: Vec<Slot<R>>,
+    /// The samples of the batch.
+    pub range: Range<usize>,
+    pub steps: usize,
+}
+
+impl<R: Lanes> Block<R> {
+    pub fn new(net: &Network<R>, range: Range<usize>) -> Self {
+        let slot = |n: &crate::network::Node<R>| Slot::new(range.len(), n.shape.size(), n.lead);
+        Self {
+            slots: net.nodes.iter().map(slot).collect(),
+            range,
+            steps: 0,
+        }
+    }
+
+    /// Turns to other samples.
+    pub fn turn_to(&mut self, range: Range<usize>) {
+        self.slots.iter_mut().for_each(|s| s.samples = range.len());
+        self.range = range;
+    }
+
+    /// Takes in a chunk of steps; `fresh` starts from rest.
+    pub fn begin(&mut self, pass: &Pass<'_, R>, input: &Input<R>, fresh: bool) {
+        let net = pass.net;
+        self.steps = input.extent().1;
+        input.fill(
+            &net.nodes[0].shape,
+            self.range.clone(),
+            &mut self.slots[0],
+            fresh,
+        );
+        for i in net.stages.iter().flat_map(|s| &s.nodes).copied() {
+            let class = self.class(net, i);
+            let slot = &mut self.slots[i];
+            match &net.nodes[i].op {
+                Op::Input => {}
+                op => {
+                    if let Op::Population(p) = op {
+                        pass.begin_population(p, i, slot, fresh, self.steps);
+                    }
+                    slot.begin(class, self.steps, fresh);
+                    if let Op::Dropout(d) = op {
+                        slot.mask.clear();
+                        if pass.train {
+                            d.draw((net.seed, pass.step), self.range.clone(), slot);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The form of a node's output: it follows from the population or input at its stem, which may run later.
+    fn class(&self, net: &Network<R>, i: usize) -> Class {
+        let node = &net.nodes[i];
+        let source = || self.class(net, node.sources[0].node);
+        match &node.op {
+            Op::Population(p) if p.output() == Output::Spikes && !net.smooth => Class::Rows,
+            Op::Population(_) => Class::Dense,
+            Op::Input => self.slots[0].class,
+            op => match (op, source()) {
+                (_, Class::Constant) => Class::Constant,
+                (Op::Linear(_), Class::Rows) if node.reader.is_some() => Class::Fused,
+                (Op::Pool(_) | Op::Dropout(_) | Op::Flatten, Class::Rows) => Class::Rows,
+                _ => Class::Dense,
+            },
+        }
+    }
+
+    /// Runs stages forward.
+    pub fn forward(&mut self, pass: &Pass<'_, R>, stages: &[Stage]) {
+        for stage in stages {
+            if stage.looped {
+                for t in 0..self.steps {
+                    stage
+                        .nodes
+                        .iter()
+                        .for_each(|&i| self.forward_node(pass, i, t..t + 1));
+                }
+            } else {
+                stage
+                    .nodes
+                    .iter()
+                    .for_each(|&i| self.forward_node(pass, i, 0..self.steps));
+            }
+        }
+    }
+
+    fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
+        let node = &pass.net.nodes[i];
+        let Some(&edge) = node.sources.first() else {
+            return;
+        };
+        let mut slot = self.take(i);
+        let source = self.slots[edge.node].signal(edge.delay);
+        match &node.op {
+            Op::Input | Op::Flatten => {}
+            Op::Linear(l) => {
+                if slot.class == Class::Fused
+                    && steps.len() == self.steps
+                    && l.prefers_dense(&source, self.steps)
+                {
+                    slot.begin(Class::Dense, self.steps, true);
+                }
+                if slot.class != Class::Fused {
+                    l.forward(pass.weights(l.weight, l.bias), &source, &mut slot, steps);
+                }
+            }
+            Op::Conv(c) => c.forward(pass.weights(c.weight, c.bias), &source, &mut slot, steps),
+            Op::Pool(p) => p.forward(&source, &mut slot, steps),
+            Op::Dropout(d) => d.forward(&source, &mut slot, steps),
+            Op::Norm(n) => {
+                let [mean, variance] = &pass.moments[i];
+                let affine = n.affine(mean, variance);
+                let (scale, shift) = pass.weights(n.scale, Some(n.shift));
+                let maps = (&affine, scale, shift.unwrap_or(&[]));
+                n.forward(maps, &source, &mut slot, node.shape.size(), steps);
+            }
+            Op::Population(p) => self.forward_population(pass, p, i, &mut slot, steps),
+        }
+        self.slots[i] = slot;
+    }
+
+    /// The slot of a node, until it is put back; what is left in its place has its extent alone.
+    pub fn take(&mut self, i: usize) -> Slot<R> {
+        let shell = self.slots[i].shell();
+        std::mem::replace(&mut self.slots[i], shell)
+    }
+
+    /// Sums that batch norm needs of this block before it runs.
+    pub fn measure(&self, pass: &Pass<'_, R>, i: usize, n: &Norm) -> Moments {
+        let node = &pass.net.nodes[i];
+        let edge = node.sources[0];
+        let source = self.slots[edge.node].signal(edge.delay);
+        n.measure(&source, (self.range.len(), self.steps, node.shape.size()))
+    }
+
+    /// Sums over the errors that reach batch norm.
+    pub fn measure_error(&mut self, pass: &Pass<'_, R>, i: usize, n: &Norm) -> Moments {
+        self.settle(pass, i);
+        let node = &pass.net.nodes[i];
+        let edge = node.sources[0];
+        let source = self.slots[edge.node].signal(edge.delay);
+        let [mean, variance] = &pass.moments[i];
+        let extent = (self.range.len(), self.steps, node.shape.size());
+        n.measure_error(
+            &n.affine(mean, variance),
+            self.error(pass, i),
+            &source,
+            extent,
+        )
+    }
+
+    /// Makes room for the errors that go back.
+    pub fn begin_errors(&mut self, pass: &Pass<'_, R>) {
+        let net = pass.net;
+        for (i, node) in net.nodes.iter().enumerate() {
+            let read = || {
+                net.nodes
+                    .iter()
+                    .any(|n| n.sources.iter().any(|e| e.node == i))
+            };
+            let viewed = node.reader.is_some() && self.slots[i].class != Class::Constant;
+            let slot = &mut self.slots[i];
+            slot.steady.clear();
+            slot.error.clear();
+            if node.learns && !viewed && read() {
+                slot.begin_error();
+            }
+        }
+    }
+
+    /// Runs stages backward, the last one first.
+    pub fn backward(&mut self, pass: &Pass<'_, R>, stages: &[Stage], totals: &mut Totals<R>) {
+        for stage in stages.iter().rev() {
+            if stage.looped {
+                for t in (0..self.steps).rev() {
+                    for &i in stage.nodes.iter().rev() {
+                        self.backward_node(pass, i, t..t + 1, totals);
+                    }
+                }
+            }
+            for &i in stage.nodes.iter().rev() {
+                if !stage.looped {
+                    self.backward_node(pass, i, 0..self.steps, totals);
+                }
+                self.gradient(pass, i, totals);
+            }
+        }
+    }
+
+    /// The error of a node's output.
+    fn error<'s>(&'s self, pass: &Pass<'_, R>, i: usize) -> View<'s, R> {
+        let slot = &self.slots[i];
+        match pass.net.nodes[i].reader {
+            Some(p) if slot.class != Class::Constant => {
+                pass.tape_error(&self.slots[p], p, pass.current(self, i))
+            }
+            _ => {
+                let mut layout = Layout::by_step(self.steps, 1, slot.row);
+                if slot.class == Class::Constant {
+                    layout = Layout {
+                        batch: slot.row,
+                        step: 0,
+                        ..layout
+                    };
+                }
+                View {
+                    data: &slot.error,
+                    layout,
+                }
+            }
+        }
+    }
+
+    /// Sums the error of a constant over the steps of the population that reads it.
+    fn settle(&mut self, pass: &Pass<'_, R>, i: usize) {
+        let Some(p) = pass.net.nodes[i].reader else {
+            return;
+        };
+        if self.slots[i].class != Class::Constant || !pass.net.nodes[i].learns {
+            return;
+        }
+        let mut slot = self.take(i);
+        slot.begin_error();
+        self.hand_down(pass, p, pass.current(self, i), &mut slot, 0, 0..self.steps);
+        self.slots[i] = slot;
+    }
+
+    /// Adds the error of a node's source.
+    fn backward_node(
+        &mut self,
+        pass: &Pass<'_, R>,
+        i: usize,
+        steps: Range<usize>,
+        totals: &mut Totals<R>,
+    ) {
+        let node = &pass.net.nodes[i];
+        if !node.learns {
+            return;
+        }
+        if let Op::Population(p) = &node.op {
+            self.backward_population(pass, p, i, steps, &mut totals.constants[i]);
+            return;
+        }
+        let Some(&edge) = node.sources.first() else {
+            return;
+        };
+        self.settle(pass, i);
+        if !pass.net.nodes[edge.node].learns {
+            return;
+        }
+        let mut data = std::mem::take(&mut self.slots[edge.node].error);
+        let from = &self.slots[edge.node];
+        let source = from.signal(edge.delay);
+        let constant = from.class == Class::Constant;
+        let steps = if constant { 0..1 } else { steps };
+        let mut into = Errors {
+            data: &mut data,
+            samples: from.samples,
+            steps: from.steps,
+            row_len: from.row,
+            constant,
+        };
+        let pairs = Pairs {
+            shift: edge.delay,
+            stretch: pass.stretch,
+        };
+        let error = self.error(pass, i);
+        match &node.op {
+            Op::Linear(l) => l.backward(&pass.transposed[i], error, &mut into, pairs, steps),
+            Op::Conv(c) => c.backward(&pass.transposed[i], error, &mut into, pairs, steps),
+            Op::Pool(p) => p.backward(error, &source, &mut into, pairs, steps),
+            Op::Dropout(d) => d.backward(error, &self.slots[i].mask, &mut into, pairs, steps),
+            Op::Norm(n) => {
+                let [mean, variance] = &pass.moments[i];
+                let affine = n.affine(mean, variance);
+                let maps = (&affine, &pass.net.params[n.scale].data[..], &pass.sums[i]);
+                n.backward(
+                    maps,
+                    error,
+                    &source,
+                    &mut into,
+                    node.shape.size(),
+                    pairs,
+                    steps,
+                );
+            }
+            _ => {}
+        }
+        self.slots[edge.node].error = data;
+    }
+
+    /// Adds the gradients of a node's parameters.
+    fn gradient(&self, pass: &Pass<'_, R>, i: usize, totals: &mut Totals<R>) {
+        let node = &pass.net.nodes[i];
+        let Some(edge) = node.sources.first() else {
+            return;
+        };
+        let source = self.slots[edge.node].signal(edge.delay);
+        let constant = self.slots[i].class == Class::Constant;
+        let extent = (self.range.len(), if constant { 1 } else { self.steps });
+        let pairs = Pairs {
+            shift: edge.delay,
+            stretch: pass.stretch,
+        };
+        match &node.op {
+            Op::Linear(l) => {
+                let error = self.error(pass, i);
+                l.gradient(
+                    error,
+                    &source,
+                    extent,
+                    pairs,
+                    &mut totals.gradients[l.weight],
+                );
+                if let Some(b) = l.bias {
+                    crate::synapse::Linear::bias_gradient(error, extent, &mut totals.gradients[b]);
+                }
+            }
+            Op::Conv(c) => {
+                let error = self.error(pass, i);
+                let extent = (extent.0, 0..extent.1);
+                c.gradient(
+                    error,
+                    &source,
+                    extent.clone(),
+                    pairs,
+                    &mut totals.gradients[c.weight],
+                );
+                if let Some(b) = c.bias {
+                    c.bias_gradient(error, extent, &mut totals.gradients[b]);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Populations inside a block: what reaches them, and what goes back through them.
+
+use super::block::{Block, Pass};
+use super::signal::{Class, Errors, Signal, Slot};
+use crate::kernel::{Backward, Forward, Incoming, Layout, Port, Rules, Source, TILE, Term, View};
+use crate::network::{Edge, Op, Population};
+use crate::neuron::{Arrivals, Lanes, Output, Pulse, Threshold};
+use crate::spikes::push_bits;
+use crate::synapse::Pairs;
+use std::ops::Range;
+
+impl<R: Lanes> Pass<'_, R> {
+    fn rules(&self) -> Rules {
+        let c = &self.net.spec.convention;
+        Rules {
+            before: c.arrivals == Arrivals::BeforeFlow,
+            at_threshold: c.threshold == Threshold::Ge,
+            smooth: self.net.smooth.then_some(self.net.spec.surrogate),
+        }
+    }
+
+    /// Whether what a node hands on reaches a population as a current.
+    pub fn current(&self, block: &Block<R>, node: usize) -> bool {
+        let stem = self.net.nodes[node].stem;
+        let spikes = match &self.net.nodes[stem].op {
+            Op::Population(p) => p.output() == Output::Spikes,
+            _ => block.slots[stem].class == Class::Rows,
+        };
+        !spikes || self.net.spec.convention.pulse == Pulse::Box
+    }
+
+    /// Whether the tape holds current and pulse besides the states.
+    fn keeps_inputs(&self, p: &Population<R>) -> bool {
+        !p.model.affine() || p.trained()
+    }
+
+    /// Columns of a population's tape: its states, what reached it if the Jacobian needs it, and never less than two,
+    /// for the errors of both ports, where it has both.
+    fn columns(&self, p: &Population<R>, node: usize) -> usize {
+        let inputs = if self.keeps_inputs(p) { 2 } else { 0 };
+        let ports = self.net.nodes[node].sources.len().min(2);
+        (p.model.states() + inputs).max(ports)
+    }
+
+    /// Where a population's tape stands: by tile, unless something that reads it wants all neurons of a step together.
+    fn layout(&self, p: &Population<R>, node: usize, steps: usize) -> Layout {
+        let nodes = &self.net.nodes;
+        let looped = self
+            .net
+            .stages
+            .iter()
+            .any(|s| s.looped && s.nodes.contains(&node));
+        let weights = |e: &Edge| matches!(nodes[e.node].op, Op::Linear(_));
+        let row = p.tiles() * TILE;
+        let columns = self.columns(p, node);
+        if !looped && nodes[node].sources.iter().all(weights) {
+            Layout::by_tile(steps, columns, row)
+        } else {
+            Layout::by_step(steps, columns, row)
+        }
+    }
+
+    /// The error of what reaches a population as a current, or as a pulse: in the first column of the tape, or in the
+    /// second for currents beside pulses.
+    pub fn tape_error<'s>(&self, slot: &'s Slot<R>, node: usize, current: bool) -> View<'s, R> {
+        let Op::Population(p) = &self.net.nodes[node].op else {
+            return View {
+                data: &slot.error,
+                layout: Layout::default(),
+            };
+        };
+        let mut layout = self.layout(p, node, slot.steps);
+        if current && self.columns(p, node) > 1 {
+            layout.origin = layout.column;
+        }
+        View {
+            data: &slot.tape,
+            layout,
+        }
+    }
+
+    /// A state variable before the reset, where the tape is kept.
+    pub fn states<'s>(&self, slot: &'s Slot<R>, node: usize, column: usize) -> View<'s, R> {
+        let mut layout = Layout::default();
+        if let Op::Population(p) = &self.net.nodes[node].op {
+            layout = self.layout(p, node, slot.steps);
+            layout.origin = column * layout.column;
+        }
+        View {
+            data: &slot.tape,
+            layout,
+        }
+    }
+
+    /// Makes room for a chunk of a population.
+    pub fn begin_population(
+        &self,
+        p: &Population<R>,
+        node: usize,
+        slot: &mut Slot<R>,
+        fresh: bool,
+        steps: usize,
+    ) {
+        let (samples, tiles, states) = (slot.samples, p.tiles(), p.model.states());
+        if fresh {
+            slot.state.clear();
+            for rest in p.rest.chunks_exact(states * TILE) {
+                (0..samples).for_each(|_| slot.state.extend_from_slice(rest));
+            }
+        }
+        slot.fired.resize(samples * tiles * steps, 0);
+        let tape = self.train && self.net.nodes[node].learns || self.keep[node];
+        let len = samples * steps * self.columns(p, node) * tiles * TILE;
+        slot.tape.resize(if tape { len } else { 0 }, R::ZERO);
+    }
+}
+
+impl<R: Lanes> Block<R> {
+    /// What an edge brings to a tile of a sample.
+    fn term<'s>(&'s self, pass: &'s Pass<'_, R>, edge: Edge, b: usize, tile: usize) -> Term<'s, R> {
+        let port = if pass.current(self, edge.node) {
+            Port::Current
+        } else {
+            Port::Pulse
+        };
+        let (net, slot) = (pass.net, &self.slots[edge.node]);
+        let source = match (&net.nodes[edge.node].op, slot.class) {
+            (Op::Linear(l), Class::Fused) => {
+                let from = net.nodes[edge.node].sources[0];
+                let slot = &self.slots[from.node];
+                Source::Rows {
+                    offsets: &slot.rows.offsets,
+                    index: &slot.rows.index,
+                    values: slot.rows.values(),
+                    first: (slot.lead - from.delay) * slot.samples + b,
+                    stride: slot.samples,
+                    weights: &net.params[l.weight].data[tile * l.inputs * TILE..]
+                        [..l.inputs * TILE],
+                    bias: l.bias.map(|k| &net.params[k].data[tile * TILE..][..TILE]),
+                }
+            }
+            _ => match slot.signal(edge.delay) {
+                Signal::Rows {
+                    rows,
+                    first,
+                    samples,
+                } => Source::Own {
+                    offsets: &rows.offsets,
+                    index: &rows.index,
+                    values: rows.values(),
+                    first: first + b,
+                    stride: samples,
+                    tile: tile * TILE,
+                },
+                Signal::Dense {
+                    data,
+                    origin,
+                    batch,
+                    row,
+                } => Source::Each {
+                    data,
+                    base: b * batch + origin + tile * TILE,
+                    stride: row,
+                },
+                Signal::Constant { data, row } => {
+                    Source::Constant(&data[b * row + tile * TILE..][..TILE])
+                }
+            },
+        };
+        Term { port, source }
+    }
+
+    pub fn forward_population(
+        &mut self,
+        pass: &Pass<'_, R>,
+        p: &Population<R>,
+        node: usize,
+        slot: &mut Slot<R>,
+        steps: Range<usize>,
+    ) {
+        let edges = &pass.net.nodes[node].sources;
+        let (samples, total, row) = (slot.samples, slot.steps, slot.row);
+        let (tiles, states) = (p.tiles(), p.model.states());
+        let layout = pass.layout(p, node, total);
+        let keep = pass.keeps_inputs(p);
+        let membrane = p.output() == Output::Membrane;
+        // A recurrent projection reads what this population fired before.
+        self.slots[node].rows = std::mem::take(&mut slot.rows);
+        for tile in 0..tiles {
+            for b in 0..samples {
+                let none = Term {
+                    port: Port::Current,
+                    source: Source::Each {
+                        data: &[],
+                        base: 0,
+                        stride: 0,
+                    },
+                };
+                let (mut few, many);
+                let terms = if edges.len() <= 4 {
+                    few = [none; 4];
+                    for (term, &e) in few.iter_mut().zip(edges) {
+                        *term = self.term(pass, e, b, tile);
+                    }
+                    &few[..edges.len()]
+                } else {
+                    let terms = edges.iter().map(|&e| self.term(pass, e, b, tile));
+                    many = terms.collect::<Vec<_>>();
+                    &many[..]
+                };
+                let taped = !slot.tape.is_empty();
+                let place = (b * (slot.lead + total) + slot.lead) * row + tile * TILE;
+                let dense = slot.class == Class::Dense;
+                let (to_membrane, to_graded) = match (dense, membrane) {
+                    (false, _) => (None, None),
+                    (true, true) => (Some((&mut slot.data[..], place, row)), None),
+                    (true, false) => (None, Some((&mut slot.data[..], place, row))),
+                };
+                let cell = tile * samples + b;
+                p.model.forward(&mut Forward {
+                    constants: p.tile_constants(tile),
+                    rules: pass.rules(),
+                    terms,
+                    steps: steps.clone(),
+                    state: &mut slot.state[cell * states * TILE..][..states * TILE],
+                    tape: taped.then_some((&mut slot.tape[..], layout.base(b, tile), layout)),
+                    inputs: if keep {
+                        [Some(states), Some(states + 1)]
+                    } else {
+                        [None, None]
+                    },
+                    fired: &mut slot.fired[cell * total + steps.start..][..steps.len()],
+                    membrane: to_membrane,
+                    graded: to_graded,
+                });
+            }
+        }
+        slot.rows = std::mem::take(&mut self.slots[node].rows);
+        match slot.class {
+            Class::Rows => {
+                for t in steps {
+                    for b in 0..samples {
+                        for tile in 0..tiles {
+                            let bits = slot.fired[(tile * samples + b) * total + t];
+                            push_bits(bits, tile, p.n, &mut slot.rows.index);
+                        }
+                        slot.rows.close();
+                    }
+                }
+            }
+            _ if p.n < row => {
+                for t in steps {
+                    (0..samples).for_each(|b| slot.out(b, t)[p.n..].fill(R::ZERO));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub fn backward_population(
+        &mut self,
+        pass: &Pass<'_, R>,
+        p: &Population<R>,
+        node: usize,
+        steps: Range<usize>,
+        by_constants: &mut [R],
+    ) {
+        let mut slot = self.take(node);
+        let (samples, total, row) = (slot.samples, slot.steps, slot.row);
+        let (tiles, states, k) = (p.tiles(), p.model.states(), p.model.constants());
+        let layout = pass.layout(p, node, total);
+        let columns = pass.columns(p, node);
+        if steps.end == total {
+            slot.state.fill(R::ZERO);
+        }
+        let edges = &pass.net.nodes[node].sources;
+        let ports = edges.iter().map(|e| pass.current(self, e.node));
+        let (mut currents, mut pulses) = (false, false);
+        ports.for_each(|c| if c { currents = true } else { pulses = true });
+        let pieces = Pairs {
+            shift: 0,
+            stretch: pass.stretch,
+        };
+        let pieces: Vec<Range<usize>> = pieces.pieces(steps).collect();
+        for tile in 0..tiles {
+            for b in 0..samples {
+                for piece in pieces.iter().rev() {
+                    let carry =
+                        &mut slot.state[(tile * samples + b) * states * TILE..][..states * TILE];
+                    if piece.end % pass.stretch == 0 {
+                        carry.fill(R::ZERO);
+                    }
+                    let own = b * row + tile * TILE;
+                    let each = if slot.error.is_empty() {
+                        Incoming::Zero
+                    } else {
+                        Incoming::Each {
+                            data: &slot.error,
+                            offset: b * total * row + tile * TILE,
+                            stride: row,
+                        }
+                    };
+                    let steady = if slot.steady.is_empty() {
+                        Incoming::Zero
+                    } else {
+                        Incoming::Constant(&slot.steady[own..][..TILE])
+                    };
+                    p.model.backward(&mut Backward {
+                        constants: p.tile_constants(tile),
+                        rules: pass.rules(),
+                        surrogate: pass.net.spec.surrogate,
+                        detach: pass.net.spec.detach_reset,
+                        steps: piece.clone(),
+                        initial: &p.rest[tile * states * TILE..][..states * TILE],
+                        carry,
+                        tape: (&mut slot.tape, layout.base(b, tile), layout),
+                        inputs: if pass.keeps_inputs(p) {
+                            [Some(states), Some(states + 1)]
+                        } else {
+                            [None, None]
+                        },
+                        pulse_column: pulses.then_some(0),
+                        current_column: currents.then_some(usize::from(columns > 1)),
+                        output: [each, steady],
+                        membrane: p.output() == Output::Membrane,
+                        by_constants: p
+                            .trained()
+                            .then(|| &mut by_constants[tile * k * TILE..][..k * TILE]),
+                    });
+                }
+            }
+        }
+        self.slots[node] = slot;
+        let steps = pieces.first().map_or(0, |p| p.start)..pieces.last().map_or(0, |p| p.end);
+        for &e in edges {
+            let from = &pass.net.nodes[e.node];
+            if from.learns && from.reader.is_none() {
+                let current = pass.current(self, e.node);
+                let mut to = self.take(e.node);
+                self.hand_down(pass, node, current, &mut to, e.delay, steps.clone());
+                self.slots[e.node] = to;
+            }
+        }
+    }
+
+    /// Adds the error of what reached a population to the error of the node that it came from.
+    pub fn hand_down(
+        &self,
+        pass: &Pass<'_, R>,
+        node: usize,
+        current: bool,
+        to: &mut Slot<R>,
+        shift: usize,
+        steps: Range<usize>,
+    ) {
+        let slot = &self.slots[node];
+        let view = pass.tape_error(slot, node, current);
+        let mut into = Errors {
+            data: &mut to.error,
+            samples: slot.samples,
+            steps: slot.steps,
+            row_len: slot.row,
+            constant: to.class == Class::Constant,
+        };
+        let pairs = Pairs {
+            shift,
+            stretch: pass.stretch,
+        };
+        for t in pairs.pieces(steps).flatten() {
+            for b in 0..slot.samples {
+                let out = into.row(b, t - shift);
+                for (tile, out) in out.chunks_exact_mut(TILE).enumerate() {
+                    let e = &view.data[view.at(b, t, tile)..][..TILE];
+                    out.iter_mut().zip(e).for_each(|(o, &e)| *o += e);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What nodes hand to each other inside a block of samples.
+
+use crate::kernel::padded;
+use crate::num::Float;
+
+/// The form of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Sparse spikes.
+    Rows,
+    /// A value for each neuron and step.
+    Dense,
+    /// A value for each neuron, the same in all steps.
+    Constant,
+    /// Weights that the population behind them applies to the spikes before them.
+    Fused,
+}
+
+/// Sparse rows: row `r` holds `index[offsets[r]..offsets[r + 1]]`, ascending.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<R> {
+    pub offsets: Vec<u32>,
+    pub index: Vec<u32>,
+    /// One for each index; empty if all are 1.
+    pub values: Vec<R>,
+}
+
+impl<R: Float> Default for Rows<R> {
+    fn default() -> Self {
+        Self {
+            offsets: vec![0],
+            index: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl<R: Float> Rows<R> {
+    /// Ends a row.
+    pub fn close(&mut self) {
+        self.offsets.push(self.index.len() as u32);
+    }
+
+    /// The values, if not all are 1.
+    pub fn values(&self) -> Option<&[R]> {
+        (!self.values.is_empty()).then_some(&self.values[..])
+    }
+
+    /// Keeps the last `rows` rows, or puts empty ones where there are fewer.
+    pub fn keep_last(&mut self, rows: usize) {
+        let have = self.offsets.len() - 1;
+        let first = have.saturating_sub(rows);
+        let cut = self.offsets[first];
+        self.index.drain(..cut as usize);
+        if !self.values.is_empty() {
+            self.values.drain(..cut as usize);
+        }
+        let kept = self.offsets[first..].iter().map(|o| o - cut);
+        self.offsets = std::iter::repeat_n(0, rows.saturating_sub(have))
+            .chain(kept)
+            .collect();
+    }
+
+    /// No rows.
+    pub fn clear(&mut self) {
+        self.offsets.clear();
+        self.offsets.push(0);
+        self.index.clear();
+        self.values.clear();
+    }
+}
+
+/// A signal as a consumer reads it, the delay of the edge taken off.
+#[derive(Clone, Copy)]
+pub(crate) enum Signal<'a, R> {
+    /// Row `first + t * samples + b`.
+    Rows {
+        rows: &'a Rows<R>,
+        first: usize,
+        samples: usize,
+    },
+    /// At `b * batch + origin + t * row`.
+    Dense {
+        data: &'a [R],
+        origin: usize,
+        batch: usize,
+        row: usize,
+    },
+    /// At `b * row`.
+    Constant { data: &'a [R], row: usize },
+}
+
+impl<'a, R: Float> Signal<'a, R> {
+    /// The sparse row of a step.
+    #[inline]
+    pub fn sparse(&self, b: usize, t: usize) -> Option<(&'a [u32], Option<&'a [R]>)> {
+        match *self {
+            Signal::Rows {
+                rows,
+                first,
+                samples,
+            } => {
+                let r = first + t * samples + b;
+                let range = rows.offsets[r] as usize..rows.offsets[r + 1] as usize;
+                let values = rows.values().map(|v| &v[range.clone()]);
+                Some((&rows.index[range], values))
+            }
+            _ => None,
+        }
+    }
+
+    /// The dense row of a step, or the constant one.
+    #[inline]
+    pub fn dense(&self, b: usize, t: usize) -> Option<&'a [R]> {
+        match *self {
+            Signal::Rows { .. } => None,
+            Signal::Dense {
+                data,
+                origin,
+                batch,
+                row,
+            } => Some(&data[b * batch + origin + t * row..][..row]),
+            Signal::Constant { data, row } => Some(&data[b * row..][..row]),
+        }
+    }
+
+    /// Writes a step's values to `out`.
+    pub fn expand(&self, b: usize, t: usize, out: &mut [R]) {
+        match (self.sparse(b, t), self.dense(b, t)) {
+            (Some((index, values)), _) => {
+                out.fill(R::ZERO);
+                for (n, &i) in index.iter().enumerate() {
+                    out[i as usize] = values.map_or(R::ONE, |v| v[n]);
+                }
+            }
+            (_, Some(row)) => out[..row.len()].copy_from_slice(row),
+            _ => {}
+        }
+    }
+
+    /// Calls `f` with the place and value of everything in a step that is not zero.
+    #[inline(always)]
+    pub fn nonzeros(&self, b: usize, t: usize, mut f: impl FnMut(usize, R)) {
+        if let Some((index, values)) = self.sparse(b, t) {
+            match values {
+                None => index.iter().for_each(|&i| f(i as usize, R::ONE)),
+                Some(values) => index
+                    .iter()
+                    .zip(values)
+                    .for_each(|(&i, &v)| f(i as usize, v)),
+            }
+        } else if let Some(row) = self.dense(b, t) {
+            for (i, &v) in row.iter().enumerate() {
+                if v != R::ZERO {
+                    f(i, v);
+                }
+            }
+        }
+    }
+}
+
+/// What a node holds for a block of samples.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<R> {
+    pub class: Class,
+    pub samples: usize,
+    pub steps: usize,
+    /// Steps before this chunk that consumers still read.
+    pub lead: usize,
+    /// Neurons, padded to whole tiles.
+    pub row: usize,
+    pub rows: Rows<R>,
+    /// `[sample][lead + step][row]`, or `[sample][row]` if constant.
+    pub data: Vec<R>,
+    /// Error of the output: as `data`, without the lead.
+    pub error: Vec<R>,
+    /// Error of a population's output that is the same in all steps, `[sample][row]`.
+    pub steady: Vec<R>,
+    /// `[tile][sample][states][64]`
+    pub state: Vec<R>,
+    /// What backward needs of a population.
+    pub tape: Vec<R>,
+    /// A bit for each neuron that fired, `[tile][sample][step]`.
+    pub fired: Vec<u64>,
+    /// What dropout multiplies by, `[sample][row]`.
+    pub mask: Vec<R>,
+}
+
+impl<R: Float> Slot<R> {
+    pub fn new(samples: usize, width: usize, lead: usize) -> Self {
+        Self {
+            class: Class::Constant,
+            samples,
+            steps: 0,
+            lead,
+            row: padded(width),
+            rows: Rows::default(),
+            data: Vec::new(),
+            error: Vec::new(),
+            steady: Vec::new(),
+            state: Vec::new(),
+            tape: Vec::new(),
+            fired: Vec::new(),
+            mask: Vec::new(),
+        }
+    }
+
+    /// An empty slot of the same extent.
+    pub fn shell(&self) -> Self {
+        Self {
+            class: self.class,
+            steps: self.steps,
+            row: self.row,
+            ..Self::new(self.samples, 0, self.lead)
+        }
+    }
+
+    /// Makes room for a chunk of steps; `fresh` forgets what was before.
+    pub fn begin(&mut self, class: Class, steps: usize, fresh: bool) {
+        let (s, row, lead) = (self.samples, self.row, self.lead);
+        match class {
+            Class::Rows => {
+                if fresh {
+                    self.rows.clear();
+                }
+                self.rows.keep_last(lead * s);
+            }
+            Class::Dense => {
+                let (old, new) = ((lead + self.steps) * row, (lead + steps) * row);
+                let mut history = Vec::new();
+                if !fresh && self.class == Class::Dense {
+                    for b in 0..s {
+                        history.extend_from_slice(
+                            &self.data[(b + 1) * old - lead * row..][..lead * row],
+                        );
+                    }
+                }
+                self.data.resize(s * new, R::ZERO);
+                if lead > 0 {
+                    history.resize(s * lead * row, R::ZERO);
+                    for b in 0..s {
+                        self.data[b * new..][..lead * row]
+                            .copy_from_slice(&history[b * lead * row..][..lead * row]);
+                    }
+                }
+            }
+            Class::Constant => self.data.resize(s * row, R::ZERO),
+            Class::Fused => {}
+        }
+        self.class = class;
+        self.steps = steps;
+    }
+
+    /// The signal as an edge with that delay hands it on.
+    pub fn signal(&self, delay: usize) -> Signal<'_, R> {
+        let shift = self.lead - delay;
+        match self.class {
+            Class::Rows => Signal::Rows {
+                rows: &self.rows,
+                first: shift * self.samples,
+                samples: self.samples,
+            },
+            Class::Dense => Signal::Dense {
+                data: &self.data,
+                origin: shift * self.row,
+                batch: (self.lead + self.steps) * self.row,
+                row: self.row,
+            },
+            _ => Signal::Constant {
+                data: &self.data,
+                row: self.row,
+            },
+        }
+    }
+
+    /// Where a step's values are written; the same place for all steps of a constant.
+    pub fn out(&mut self, b: usize, t: usize) -> &mut [R] {
+        let at = if self.class == Class::Constant {
+            b * self.row
+        } else {
+            (b * (self.lead + self.steps) + self.lead + t) * self.row
+        };
+        &mut self.data[at..][..self.row]
+    }
+
+    /// Makes room for errors, all zero.
+    pub fn begin_error(&mut self) {
+        let len = self.samples
+            * self.row
+            * if self.class == Class::Constant {
+                1
+            } else {
+                self.steps
+            };
+        self.error.clear();
+        self.error.resize(len, R::ZERO);
+    }
+}
+
+/// Where the error of a node's output is collected.
+pub(crate) struct Errors<'a, R> {
+    pub data: &'a mut [R],
+    pub samples: usize,
+    pub steps: usize,
+    pub row_len: usize,
+    pub constant: bool,
+}
+
+impl<R> Errors<'_, R> {
+    /// The error of a step; one for all steps of a constant.
+    pub fn row(&mut self, b: usize, t: usize) -> &mut [R] {
+        let at = if self.constant { b } else { b * self.steps + t };
+        &mut self.data[at * self.row_len..][..self.row_len]
+    }
+}

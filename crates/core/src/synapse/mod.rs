@@ -1,0 +1,22 @@
+//! What stands between populations: projections with weights, pooling, batch norm, dropout.
+//!
+//! Each file says what one kind of node hands forward over some steps, what error it hands back, and the gradient of
+//! its weights, for one block of samples.
+
+mod conv;
+mod dense;
+mod dropout;
+mod norm;
+mod pool;
+
+pub(crate) use conv::Conv;
+pub(crate) use dense::{Linear, Pairs};
+pub(crate) use dropout::Dropout;
+pub(crate) use norm::{Moments, Norm};
+pub(crate) use pool::{Pool, PoolKind};
+
+/// Size of a window's output along one axis, if the window fits.
+pub(crate) fn windows(size: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
+    let room = (size + 2 * padding).checked_sub(kernel)?;
+    (kernel > 0 && stride > 0 && padding < kernel).then(|| room / stride + 1)
+}

@@ -1,0 +1,211 @@
+//! Sum, mean and maximum over windows of an image.
+
+use super::Pairs;
+use crate::kernel::View;
+use crate::num::Float;
+use crate::sim::{Class, Errors, Signal, Slot};
+use std::ops::Range;
+
+/// What is taken of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolKind {
+    Sum,
+    Mean,
+    /// The error goes to the first of the largest, in rows from the top left.
+    Max,
+}
+
+/// Pooling of each channel by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub kind: PoolKind,
+    pub input: [usize; 3],
+    pub output: [usize; 3],
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+}
+
+/// Where sums and routes of one step are put together.
+pub(crate) struct Scratch<R> {
+    sums: Vec<R>,
+    touched: Vec<u64>,
+    row: Vec<R>,
+    route: Vec<u32>,
+}
+
+impl Pool {
+    pub fn scratch<R: Float>(&self) -> Scratch<R> {
+        let [inputs, outputs] = [self.input, self.output].map(|s| s.iter().product::<usize>());
+        Scratch {
+            sums: vec![R::ZERO; outputs],
+            touched: vec![0; outputs.div_ceil(64)],
+            row: vec![R::ZERO; crate::kernel::padded(inputs)],
+            route: vec![0; outputs],
+        }
+    }
+
+    fn weight<R: Float>(&self) -> R {
+        match self.kind {
+            PoolKind::Mean => R::ONE / R::of((self.kernel[0] * self.kernel[1]) as f64),
+            _ => R::ONE,
+        }
+    }
+
+    /// Calls `f` with each output whose window holds the input.
+    #[inline(always)]
+    fn windows_of(&self, input: usize, mut f: impl FnMut(usize)) {
+        let ([c, _, w], [_, oh, ow]) = (self.input, self.output);
+        let (channel, pixel) = (input % c, input / c);
+        let range = |at: usize, axis: usize, size: usize| {
+            let (k, s) = (self.kernel[axis], self.stride[axis]);
+            (at + 1).saturating_sub(k).div_ceil(s)..(at / s + 1).min(size)
+        };
+        for y in range(pixel / w, 0, oh) {
+            for x in range(pixel % w, 1, ow) {
+                f((y * ow + x) * c + channel);
+            }
+        }
+    }
+
+    /// Calls `f` with each output and each input of its window, in the order of rows.
+    #[inline(always)]
+    fn windows(&self, mut f: impl FnMut(usize, usize)) {
+        let ([c, _, w], [_, oh, ow]) = (self.input, self.output);
+        for y in 0..oh {
+            for x in 0..ow {
+                for ky in 0..self.kernel[0] {
+                    for kx in 0..self.kernel[1] {
+                        let pixel = (y * self.stride[0] + ky) * w + x * self.stride[1] + kx;
+                        for channel in 0..c {
+                            f((y * ow + x) * c + channel, pixel * c + channel);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes some steps: sparse from sparse, dense from dense.
+    pub fn forward<R: Float>(
+        &self,
+        source: &Signal<'_, R>,
+        out: &mut Slot<R>,
+        steps: Range<usize>,
+    ) {
+        let mut scratch = self.scratch();
+        match out.class {
+            Class::Rows => {
+                for t in steps {
+                    for b in 0..out.samples {
+                        self.sparse(source, out, (b, t), &mut scratch);
+                    }
+                }
+            }
+            class => {
+                let steps = if class == Class::Constant {
+                    0..1
+                } else {
+                    steps
+                };
+                for t in steps {
+                    for b in 0..out.samples {
+                        let Some(row) = source.dense(b, t) else {
+                            continue;
+                        };
+                        let out = out.out(b, t);
+                        let max = self.kind == PoolKind::Max;
+                        out.fill(if max {
+                            R::of(f64::NEG_INFINITY)
+                        } else {
+                            R::ZERO
+                        });
+                        let size: usize = self.output.iter().product();
+                        out[size..].fill(R::ZERO);
+                        let weight = self.weight();
+                        self.windows(|o, i| {
+                            if !max {
+                                out[o] += row[i] * weight;
+                            } else if row[i] > out[o] {
+                                out[o] = row[i];
+                            }
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn sparse<R: Float>(
+        &self,
+        source: &Signal<'_, R>,
+        out: &mut Slot<R>,
+        (b, t): (usize, usize),
+        scratch: &mut Scratch<R>,
+    ) {
+        let Some((index, values)) = source.sparse(b, t) else {
+            return;
+        };
+        let max = self.kind == PoolKind::Max;
+        let ones = max && values.is_none();
+        let weight: R = self.weight();
+        for (n, &i) in index.iter().enumerate() {
+            let v = values.map_or(R::ONE, |v| v[n]);
+            self.windows_of(i as usize, |o| {
+                scratch.touched[o / 64] |= 1 << (o % 64);
+                if !max {
+                    scratch.sums[o] += v * weight;
+                } else if v > scratch.sums[o] {
+                    scratch.sums[o] = v;
+                }
+            });
+        }
+        for (word, bits) in scratch.touched.iter_mut().enumerate() {
+            while *bits != 0 {
+                let o = word * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                out.rows.index.push(o as u32);
+                if !ones {
+                    out.rows.values.push(scratch.sums[o]);
+                }
+                scratch.sums[o] = R::ZERO;
+            }
+        }
+        out.rows.close();
+    }
+
+    /// Adds the error of the source.
+    pub fn backward<R: Float>(
+        &self,
+        error: View<'_, R>,
+        source: &Signal<'_, R>,
+        into: &mut Errors<'_, R>,
+        pairs: Pairs,
+        steps: Range<usize>,
+    ) {
+        let mut scratch = self.scratch::<R>();
+        let size: usize = self.output.iter().product();
+        for t in pairs.pieces(steps).flatten() {
+            for b in 0..into.samples {
+                let error = error.row(b, t, size);
+                if self.kind != PoolKind::Max {
+                    let weight = self.weight();
+                    let out = into.row(b, t - pairs.shift);
+                    self.windows(|o, i| out[i] += error[o] * weight);
+                    continue;
+                }
+                source.expand(b, t, &mut scratch.row);
+                scratch.route.fill(u32::MAX);
+                let (route, row) = (&mut scratch.route, &scratch.row);
+                self.windows(|o, i| {
+                    if route[o] == u32::MAX || row[i] > row[route[o] as usize] {
+                        route[o] = i as u32;
+                    }
+                });
+                let out = into.row(b, t - pairs.shift);
+                for (&i, &e) in route.iter().zip(error) {
+                    out[i as usize] += e;
+                }
+            }
+        }
+    }
+}
