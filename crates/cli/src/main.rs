@@ -5,7 +5,7 @@ mod recipe;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{recipes, train};
+use commands::{bench, recipes, train};
 
 /// Spiking neural networks: train them, test them, run them.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ struct Cli {
 enum Command {
     /// Train a recipe and test it
     Train(train::Args),
+    /// Time training and inference on this machine
+    Bench(bench::Args),
     /// List the recipes
     Recipes {
         /// One JSON array
@@ -30,6 +32,7 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Train(args) => train::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Recipes { json } => recipes::run(json),
     }
 }

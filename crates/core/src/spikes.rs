@@ -77,6 +77,11 @@ impl Spikes {
         self.index.len()
     }
 
+    /// Bytes that they take in memory.
+    pub fn bytes(&self) -> usize {
+        4 * (self.index.len() + self.offsets.len())
+    }
+
     /// Spikes per neuron and step.
     pub fn rate(&self) -> f64 {
         self.count() as f64 / ((self.samples * self.steps * self.width).max(1)) as f64

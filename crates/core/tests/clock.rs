@@ -78,6 +78,8 @@ fn training_gives_the_same_bits_on_one_two_and_three_threads() {
     }
 }
 
+type Get<'a> = &'a dyn Fn(&Record<f32>) -> (usize, Vec<f32>);
+
 #[test]
 fn chunks_of_a_stream_give_the_bits_of_one_run() {
     let (samples, steps, inputs) = (18, 30, 90);
@@ -115,7 +117,7 @@ fn chunks_of_a_stream_give_the_bits_of_one_run() {
         start += chunk;
     }
     assert_eq!(start, steps);
-    let join = |get: &dyn Fn(&Record<f32>) -> (usize, Vec<f32>)| {
+    let join = |get: Get<'_>| {
         let mut joined = Vec::new();
         for b in 0..samples {
             for part in &parts {
