@@ -2,7 +2,7 @@
 //! something to differentiate.
 
 use cortado::learn::{Loss, Objective, gradients};
-use cortado::network::{Network, NetworkSpec};
+use cortado::network::{Network, NetworkSpec, NodeKind, Pair, Window};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::Input;
 use cortado::spikes::Spikes;
@@ -110,4 +110,48 @@ fn of_one_layer_and_two_and_a_loop() {
         &readout(two.recurrent()),
         &loss(),
     );
+}
+
+fn image() -> (Input<f64>, [usize; 3]) {
+    (spikes(4 * 7 * 6), [4, 7, 6])
+}
+
+fn conv(groups: usize, stride: usize, padding: usize) -> NodeKind {
+    NodeKind::Conv2d {
+        channels: 6,
+        kernel: Pair::Each([3, 2]),
+        stride: Pair::Each([1, stride]),
+        padding: Pair::Each([padding, padding.min(1)]),
+        groups,
+        bias: true,
+        scale: 1.0,
+    }
+}
+
+#[test]
+fn of_convolution_pooling_and_flattening() {
+    let (input, shape) = image();
+    let pool = |size, stride: Option<usize>| Window {
+        kernel: Pair::Both(size),
+        stride: stride.map(Pair::Both),
+    };
+    let pools: [(&str, NodeKind); 4] = [
+        ("sum", NodeKind::SumPool2d(pool(2, None))),
+        ("mean", NodeKind::AvgPool2d(pool(3, Some(2)))),
+        ("max", NodeKind::MaxPool2d(pool(2, None))),
+        ("max, overlapping", NodeKind::MaxPool2d(pool(3, Some(1)))),
+    ];
+    for (what, pool) in pools {
+        for (groups, stride, padding) in [(1, 1, 0), (2, 2, 1), (2, 1, 2)] {
+            let spec = NetworkSpec::new(1e-3)
+                .node("c1", conv(groups, stride, padding))
+                .population("a", "lif", &[("v_threshold", 0.5)])
+                .node("pool", pool.clone())
+                .conv2d("c2", 3, 1)
+                .population("b", "lif", &[("v_threshold", 0.3)])
+                .flatten("flat");
+            let what = format!("{what}, {groups} groups, stride {stride}, padding {padding}");
+            compare(&what, &input, &shape, &readout(spec), &loss());
+        }
+    }
 }

@@ -80,7 +80,11 @@ impl Limits {
             threads: rayon::current_num_threads(),
             copy,
             multiply_add: best((ROUNDS * CHAINS * 16) as f64, || {
-                black_box(f32::vectorize(multiply_adds));
+                let sum = f32::vectorize(
+                    #[inline(always)]
+                    || multiply_adds(),
+                );
+                black_box(sum);
             }),
             row_add: [96, 2048].map(|rows| {
                 let weights = vec![1.0f32; rows * 64];

@@ -76,10 +76,12 @@ pub(crate) fn backward<
 >(
     b: &mut Backward<'_, R>,
 ) {
-    if b.constants.len() == K {
-        steps::<R, M, S, P, K, false>(b);
-    } else {
-        steps::<R, M, S, P, K, true>(b);
+    let plain = M::AFFINE && b.by_constants.is_none();
+    match (b.constants.len() != K, plain) {
+        (false, false) => steps::<R, M, S, P, K, false, false>(b),
+        (false, true) => steps::<R, M, S, P, K, false, true>(b),
+        (true, false) => steps::<R, M, S, P, K, true, false>(b),
+        (true, true) => steps::<R, M, S, P, K, true, true>(b),
     }
 }
 
@@ -103,6 +105,8 @@ fn pull<R: Float, const S: usize, const N: usize>(g: [R; S], y: [Dual<R, N>; S],
     sum
 }
 
+/// `PLAIN` if the Jacobian of the flow depends on nothing that the tape holds, and no constant is trained: then the
+/// state before a step is not looked at.
 #[inline(always)]
 fn steps<
     R: Float,
@@ -111,6 +115,7 @@ fn steps<
     const P: usize,
     const K: usize,
     const OWN: bool,
+    const PLAIN: bool,
 >(
     b: &mut Backward<'_, R>,
 ) {
@@ -118,47 +123,60 @@ fn steps<
     let keep = if b.detach { R::ZERO } else { R::ONE };
     let mut g: [Lane<R>; S] = load(b.carry, 0, TILE);
     let (mut dx, mut dw) = ([R::ZERO; TILE], [R::ZERO; TILE]);
+    let (mut gap, mut out) = ([R::ZERO; TILE], [R::ZERO; TILE]);
+    let (mut x, mut w) = ([R::ZERO; TILE], [R::ZERO; TILE]);
+    let mut s = [[R::ZERO; TILE]; S];
     let (tape, base, layout) = &mut b.tape;
     for t in b.steps.clone().rev() {
         let here = *base + t * layout.step;
-        let a: [Lane<R>; S] = load(tape, here, layout.column);
-        let mut out = [R::ZERO; TILE];
-        b.output.iter().for_each(|e| e.add(t, &mut out));
-        let zero = [R::ZERO; TILE];
-        let (gz, gv) = if b.membrane { (zero, out) } else { (out, zero) };
+        out.fill(R::ZERO);
+        b.output[0].add(t, &mut out);
+        b.output[1].add(t, &mut out);
 
-        let gap: Lane<R> =
-            std::array::from_fn(|j| M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&a, j)));
+        let a: [&[R]; S] =
+            std::array::from_fn(|i| &tape[here + i * layout.column..][..TILE]);
+        for j in 0..TILE {
+            gap[j] = M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&a, j));
+        }
         let z = b.rules.spikes(&gap);
-        let mut slope = gap;
-        b.surrogate.derive(&mut slope);
+        b.surrogate.derive(&mut gap);
+        let slope = &gap;
 
-        let [x, w] = b.inputs.map(|column| {
-            column.map_or([R::ZERO; TILE], |c| {
-                let [lane] = load(tape, here + c * layout.column, layout.column);
-                lane
-            })
-        });
-        // The state before this step: after the reset of the step before.
-        let mut s: [Lane<R>; S] = if t == 0 {
-            load(b.initial, 0, TILE)
-        } else {
-            load(tape, here - layout.step, layout.column)
-        };
-        if t > 0 && !(M::AFFINE && b.by_constants.is_none()) {
-            let gap: Lane<R> = std::array::from_fn(|j| {
-                M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&s, j))
-            });
-            let z = b.rules.spikes(&gap);
-            for j in 0..TILE {
-                let k = constants::<R, K, OWN>(b.constants, j);
-                let after = M::reset(&k, at(&s, j), z[j]);
-                for i in 0..S {
-                    s[i][j] = after[i];
+        if !PLAIN {
+            for (lane, column) in [&mut x, &mut w].into_iter().zip(b.inputs) {
+                if let Some(c) = column {
+                    lane.copy_from_slice(&tape[here + c * layout.column..][..TILE]);
+                }
+            }
+            // The state before this step: after the reset of the step before.
+            s = if t == 0 {
+                load(b.initial, 0, TILE)
+            } else {
+                load(tape, here - layout.step, layout.column)
+            };
+            if t > 0 {
+                let mut gap = [R::ZERO; TILE];
+                for j in 0..TILE {
+                    gap[j] = M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&s, j));
+                }
+                let z = b.rules.spikes(&gap);
+                for j in 0..TILE {
+                    let k = constants::<R, K, OWN>(b.constants, j);
+                    let after = M::reset(&k, at(&s, j), z[j]);
+                    for i in 0..S {
+                        s[i][j] = after[i];
+                    }
                 }
             }
         }
 
+        let adjoint = |g: &[Lane<R>; S], j: usize| Adjoint {
+            after: at(g, j),
+            z: if b.membrane { R::ZERO } else { out[j] },
+            v: if b.membrane { out[j] } else { R::ZERO },
+            slope: slope[j],
+            keep,
+        };
         if let Some(dk) = &mut b.by_constants {
             for j in 0..TILE {
                 let k = constants::<R, K, OWN>(b.constants, j);
@@ -172,13 +190,7 @@ fn steps<
                         a: at(&a, j),
                         z: z[j],
                     },
-                    Adjoint {
-                        after: at(&g, j),
-                        z: gz[j],
-                        v: gv[j],
-                        slope: slope[j],
-                        keep,
-                    },
+                    adjoint(&g, j),
                     |i, d| dk[i * TILE + j] += d,
                 );
             }
@@ -186,14 +198,7 @@ fn steps<
 
         for j in 0..TILE {
             let k = constants::<R, K, OWN>(b.constants, j);
-            let adjoint = Adjoint {
-                after: at(&g, j),
-                z: gz[j],
-                v: gv[j],
-                slope: slope[j],
-                keep,
-            };
-            let ga = before_reset::<R, M, S, P, K>(&k, at(&a, j), z[j], &adjoint);
+            let ga = before_reset::<R, M, S, P, K>(&k, at(&a, j), z[j], &adjoint(&g, j));
             let s = at(&s, j);
             let moved = M::advance(
                 &k,
@@ -205,36 +210,18 @@ fn steps<
             for i in 0..S {
                 g[i][j] = pull(ga, moved, i);
             }
-            let one = |v, on: bool| {
-                if on {
-                    Dual::<R, 1>::variable(v, 0)
-                } else {
-                    Dual::constant(v)
-                }
+            let by_input = |x, w| {
+                let moved = M::advance(&k, fix(s), x, w, Dual::constant(before));
+                pull::<R, S, 1>(ga, moved, 0)
             };
-            let by_x = M::advance(
-                &k,
-                fix(s),
-                one(x[j], true),
-                one(w[j], false),
-                Dual::constant(before),
-            );
-            let by_w = M::advance(
-                &k,
-                fix(s),
-                one(x[j], false),
-                one(w[j], true),
-                Dual::constant(before),
-            );
-            dx[j] = pull(ga, by_x, 0);
-            dw[j] = pull(ga, by_w, 0);
+            dx[j] = by_input(Dual::variable(x[j], 0), Dual::constant(w[j]));
+            dw[j] = by_input(Dual::constant(x[j]), Dual::variable(w[j], 0));
         }
 
-        if let Some(c) = b.pulse_column {
-            tape[here + c * layout.column..][..TILE].copy_from_slice(&dw);
-        }
-        if let Some(c) = b.current_column {
-            tape[here + c * layout.column..][..TILE].copy_from_slice(&dx);
+        for (lane, column) in [(&dw, b.pulse_column), (&dx, b.current_column)] {
+            if let Some(c) = column {
+                tape[here + c * layout.column..][..TILE].copy_from_slice(lane);
+            }
         }
     }
     store(&g, b.carry, 0, TILE);

@@ -152,8 +152,8 @@ fn store<R: Float, const N: usize>(
 }
 
 #[inline(always)]
-fn at<R: Copy, const N: usize>(lanes: &[Lane<R>; N], j: usize) -> [R; N] {
-    std::array::from_fn(|i| lanes[i][j])
+fn at<R: Copy, L: AsRef<[R]>, const N: usize>(lanes: &[L; N], j: usize) -> [R; N] {
+    std::array::from_fn(|i| lanes[i].as_ref()[j])
 }
 
 /// The constants of neuron `j`: shared, or its own.

@@ -94,7 +94,7 @@ struct Plan {
 }
 
 /// Bytes of tape that a block may hold: what stays in a second-level cache beside weights.
-const TAPE: usize = 1 << 20;
+const TAPE: usize = 1 << 21;
 
 impl Plan {
     fn new<R: Lanes>(net: &Network<R>, samples: usize, steps: usize) -> Self {

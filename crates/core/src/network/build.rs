@@ -158,7 +158,7 @@ impl<R: Lanes> Network<R> {
                 let weight = self.draw(w, i, c * k[0] * k[1], *scale);
                 let bias =
                     bias.then(|| self.push(Param::new(name("bias"), vec![to[0]], Place::Plain)));
-                Op::Conv(Conv {
+                let conv = Conv {
                     weight,
                     bias,
                     input: from,
@@ -167,7 +167,10 @@ impl<R: Lanes> Network<R> {
                     stride: stride.get(),
                     padding: padding.get(),
                     groups: *groups,
-                })
+                    spans: Vec::new(),
+                    offsets: Vec::new(),
+                };
+                Op::Conv(conv.ready())
             }
             NodeKind::SumPool2d(w) => Op::Pool(pool(PoolKind::Sum, w, source, shape)),
             NodeKind::AvgPool2d(w) => Op::Pool(pool(PoolKind::Mean, w, source, shape)),

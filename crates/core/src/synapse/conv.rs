@@ -1,7 +1,7 @@
 //! Convolution over images whose channels stand last: what fired adds whole runs of the kernel to a row of outputs.
 
 use super::Pairs;
-use crate::kernel::{Left, Right, TILE, View, padded, panel};
+use crate::kernel::{TILE, View, add_rows, padded};
 use crate::num::Float;
 use crate::sim::{Class, Errors, Signal, Slot};
 use std::ops::Range;
@@ -17,16 +17,19 @@ pub(crate) struct Conv {
     pub stride: [usize; 2],
     pub padding: [usize; 2],
     pub groups: usize,
+    /// What each input pixel reaches, and where its spans start; filled in by [`Conv::ready`].
+    pub spans: Vec<Span>,
+    pub offsets: Vec<u32>,
 }
 
 /// Neighbouring outputs that one input reaches through neighbouring taps of one kernel row.
-struct Run {
-    /// The row of the kernel.
-    row: usize,
-    /// The first tap, counted from the right, and how many.
-    taps: Range<usize>,
-    /// The first output pixel.
-    pixel: usize,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// Place in the kernel of a channel.
+    kernel: u32,
+    /// Place in the outputs of a group.
+    output: u32,
+    len: u32,
 }
 
 impl Conv {
@@ -40,66 +43,77 @@ impl Conv {
         self.kernel[0] * self.kernel[1] * self.input[0] / self.groups
     }
 
-    /// What an input pixel reaches.
-    #[inline(always)]
-    fn runs(&self, y: usize, x: usize, mut f: impl FnMut(Run)) {
-        let ([_, oh, ow], [kh, kw]) = (self.output, self.kernel);
-        let ([sy, sx], [py, px]) = (self.stride, self.padding);
+    /// Fills in what each input pixel reaches.
+    pub fn ready(mut self) -> Self {
+        let [_, h, w] = self.input;
+        for pixel in 0..h * w {
+            self.offsets.push(self.spans.len() as u32);
+            self.reach(pixel / w, pixel % w);
+        }
+        self.offsets.push(self.spans.len() as u32);
+        self
+    }
+
+    fn reach(&mut self, y: usize, x: usize) {
+        let ([o, oh, ow], [kh, kw]) = (self.output, self.kernel);
+        let ([sy, sx], [py, px], og) = (self.stride, self.padding, o / self.groups);
+        // The output that a tap of the kernel reaches, the taps of a row counted from the right.
+        let output = |row: usize, tap: usize| {
+            let above = (y + py).checked_sub(row)?;
+            let left = (x + px + tap + 1).checked_sub(kw)?;
+            let fits = above.is_multiple_of(sy) && left.is_multiple_of(sx);
+            (fits && above / sy < oh && left / sx < ow).then(|| above / sy * ow + left / sx)
+        };
         for row in 0..kh {
-            let Some(above) = (y + py).checked_sub(row) else {
-                break;
-            };
-            if above % sy != 0 || above / sy >= oh {
-                continue;
-            }
-            let line = above / sy * ow;
-            if sx == 1 {
-                // Tap f from the right reaches column x + padding - (kw - 1 - f).
-                let (right, end) = (x + px + 1, x + px);
-                let first = kw.saturating_sub(right);
-                let last = kw.min((ow + kw - 1).saturating_sub(end));
-                if first < last {
-                    f(Run {
-                        row,
-                        taps: first..last,
-                        pixel: line + right + first - kw,
-                    });
+            let mut end = None;
+            for tap in 0..kw {
+                let Some(pixel) = output(row, tap) else {
+                    continue;
+                };
+                // Taps that reach neighbours make one span, if nothing of another group lies between.
+                match (end == Some((pixel, tap)) && self.groups == 1, self.spans.last_mut()) {
+                    (true, Some(span)) => span.len += og as u32,
+                    _ => self.spans.push(Span {
+                        kernel: ((row * kw + tap) * og) as u32,
+                        output: (pixel * o) as u32,
+                        len: og as u32,
+                    }),
                 }
-            } else {
-                for tap in 0..kw {
-                    let Some(left) = (x + px + tap + 1).checked_sub(kw) else {
-                        continue;
-                    };
-                    if left % sx == 0 && left / sx < ow {
-                        f(Run {
-                            row,
-                            taps: tap..tap + 1,
-                            pixel: line + left / sx,
-                        });
-                    }
-                }
+                end = Some((pixel + 1, tap + 1));
             }
         }
     }
 
-    /// Calls `f` with where each run stands in the kernel and in the output, and its length.
+    /// The spans of an input, and what to add to their places in the kernel and in the output.
     #[inline(always)]
-    fn spans(&self, input: usize, mut f: impl FnMut(usize, usize, usize)) {
-        let ([c, _, w], [o, _, _], [kh, kw]) = (self.input, self.output, self.kernel);
-        let (channel, pixel) = (input % c, input / c);
-        let (per_group, og) = (c / self.groups, o / self.groups);
-        let group = channel / per_group;
-        self.runs(pixel / w, pixel % w, |run| {
-            let kernel = ((channel * kh + run.row) * kw + run.taps.start) * og;
-            let output = run.pixel * o + group * og;
-            if self.groups == 1 {
-                f(kernel, output, run.taps.len() * o);
-            } else {
-                for n in 0..run.taps.len() {
-                    f(kernel + n * og, output + n * o, og);
-                }
-            }
-        });
+    fn spans(&self, input: usize) -> (&[Span], usize, usize) {
+        let (input, c) = (input as u32, self.input[0] as u32);
+        let (channel, pixel) = ((input % c) as usize, (input / c) as usize);
+        let (cg, og) = (self.input[0] / self.groups, self.output[0] / self.groups);
+        let kernel = channel * self.kernel[0] * self.kernel[1] * og;
+        let output = if self.groups == 1 { 0 } else { channel / cg * og };
+        let range = self.offsets[pixel] as usize..self.offsets[pixel + 1] as usize;
+        (&self.spans[range], kernel, output)
+    }
+
+    /// Adds the weights of an input to what it reaches.
+    #[inline(always)]
+    fn scatter<R: Float>(&self, input: usize, value: Option<R>, weights: &[R], out: &mut [R]) {
+        let (spans, kernel, output) = self.spans(input);
+        for s in spans {
+            let w = &weights[kernel + s.kernel as usize..][..s.len as usize];
+            add(&mut out[output + s.output as usize..], w, value);
+        }
+    }
+
+    /// Adds the errors of what an input reaches to the gradient of its weights.
+    #[inline(always)]
+    fn gather<R: Float>(&self, input: usize, value: Option<R>, error: &[R], gradient: &mut [R]) {
+        let (spans, kernel, output) = self.spans(input);
+        for s in spans {
+            let e = &error[output + s.output as usize..][..s.len as usize];
+            add(&mut gradient[kernel + s.kernel as usize..], e, value);
+        }
     }
 
     /// Writes the weighted sums of some steps.
@@ -130,19 +144,10 @@ impl Conv {
                     || {
                         if let Some((index, None)) = source.sparse(b, t) {
                             for &i in index {
-                                self.spans(i as usize, |k, o, n| {
-                                    let w = &weights[k..k + n];
-                                    out[o..o + n].iter_mut().zip(w).for_each(|(o, &w)| *o += w);
-                                });
+                                self.scatter(i as usize, None, weights, out);
                             }
                         } else {
-                            source.nonzeros(b, t, |i, v| {
-                                self.spans(i, |k, o, n| {
-                                    let w = &weights[k..k + n];
-                                    let out = out[o..o + n].iter_mut().zip(w);
-                                    out.for_each(|(o, &w)| *o += w * v);
-                                });
-                            });
+                            source.nonzeros(b, t, |i, v| self.scatter(i, Some(v), weights, out));
                         }
                     },
                 );
@@ -168,18 +173,10 @@ impl Conv {
                     || {
                         if let Some((index, None)) = source.sparse(b, t) {
                             for &i in index {
-                                self.spans(i as usize, |k, o, n| {
-                                    let g = gradient[k..k + n].iter_mut().zip(&error[o..o + n]);
-                                    g.for_each(|(g, &e)| *g += e);
-                                });
+                                self.gather(i as usize, None, error, gradient);
                             }
                         } else {
-                            source.nonzeros(b, t, |i, v| {
-                                self.spans(i, |k, o, n| {
-                                    let g = gradient[k..k + n].iter_mut().zip(&error[o..o + n]);
-                                    g.for_each(|(g, &e)| *g += e * v);
-                                });
-                            });
+                            source.nonzeros(b, t, |i, v| self.gather(i, Some(v), error, gradient));
                         }
                     },
                 );
@@ -226,7 +223,8 @@ impl Conv {
         out
     }
 
-    /// Adds the error of the source: for each output pixel the error of its patch, put back where it came from.
+    /// Adds the error of the source: for each output pixel the error of its patch, put back where it came from. Outputs
+    /// without error are left out: behind a pooling node that is most of them.
     pub fn backward<R: Float>(
         &self,
         transposed: &[R],
@@ -235,48 +233,105 @@ impl Conv {
         pairs: Pairs,
         steps: Range<usize>,
     ) {
-        let ([c, h, w], [o, oh, ow], [kh, kw]) = (self.input, self.output, self.kernel);
-        let (cg, og, pixels) = (c / self.groups, o / self.groups, oh * ow);
-        let width = padded(self.patch());
-        let mut patches = vec![R::ZERO; pixels * width];
-        let [[sy, sx], [py, px]] = [self.stride, self.padding];
+        let [o, oh, ow] = self.output;
+        let mut patch = vec![R::ZERO; padded(self.patch())];
+        let mut sparse = Sparse::default();
         for t in pairs.pieces(steps).flatten() {
             for b in 0..into.samples {
-                let error = error.row(b, t, pixels * o);
+                let error = error.row(b, t, oh * ow * o);
                 let out = into.row(b, t - pairs.shift);
-                for group in 0..self.groups {
-                    let left = Left {
-                        data: &error[group * og..],
-                        row: o,
-                        column: 1,
-                    };
-                    for tile in 0..width / TILE {
-                        let right = &transposed[(group * width + tile * TILE) * og..];
-                        let c = &mut patches[tile * TILE..];
-                        panel(pixels, og, left, Right::packed(right), false, c, width);
-                    }
-                    for (pixel, patch) in patches.chunks_exact(width).enumerate() {
-                        let (y, x) = (pixel / ow * sy, pixel % ow * sx);
-                        let taps = px.saturating_sub(x)..kw.min(w + px - x);
-                        for row in py.saturating_sub(y)..kh.min(h + py - y) {
-                            let line = (y + row - py) * w;
-                            let patch = &patch[row * kw * cg..][..kw * cg];
-                            if self.groups == 1 {
-                                let to = (line + x + taps.start - px) * c;
-                                let from = &patch[taps.start * c..taps.end * c];
-                                let out = out[to..][..from.len()].iter_mut();
-                                out.zip(from).for_each(|(o, &e)| *o += e);
-                            } else {
-                                for tap in taps.clone() {
-                                    let to = (line + x + tap - px) * c + group * cg;
-                                    let out = out[to..][..cg].iter_mut();
-                                    let from = &patch[tap * cg..][..cg];
-                                    out.zip(from).for_each(|(o, &e)| *o += e);
+                R::vectorize(
+                    #[inline(always)]
+                    || {
+                        for (p, pixel) in error.chunks_exact(o).enumerate() {
+                            for group in 0..self.groups {
+                                self.spread(transposed, pixel, group, &mut sparse, &mut patch);
+                                if !sparse.index.is_empty() {
+                                    self.put_back(p, group, &patch, out);
                                 }
                             }
                         }
-                    }
+                    },
+                );
+            }
+        }
+    }
+
+    /// The error of the patch of an output pixel in a group of channels.
+    #[inline(always)]
+    fn spread<R: Float>(
+        &self,
+        transposed: &[R],
+        pixel: &[R],
+        group: usize,
+        sparse: &mut Sparse<R>,
+        patch: &mut [R],
+    ) {
+        let og = self.output[0] / self.groups;
+        sparse.index.clear();
+        sparse.values.clear();
+        for (k, &e) in pixel[group * og..][..og].iter().enumerate() {
+            if e != R::ZERO {
+                sparse.index.push(k as u32);
+                sparse.values.push(e);
+            }
+        }
+        if sparse.index.is_empty() {
+            return;
+        }
+        let panels = &transposed[group * patch.len() * og..][..patch.len() * og];
+        let panels = panels.chunks_exact(og * TILE);
+        for (panel, patch) in panels.zip(patch.chunks_exact_mut(TILE)) {
+            let mut sum = [R::ZERO; TILE];
+            add_rows(&mut sum, panel, &sparse.index, Some(&sparse.values));
+            patch.copy_from_slice(&sum);
+        }
+    }
+
+    /// Adds a patch where it was taken from.
+    #[inline(always)]
+    fn put_back<R: Float>(&self, pixel: usize, group: usize, patch: &[R], out: &mut [R]) {
+        let ([c, h, w], [_, _, ow], [kh, kw]) = (self.input, self.output, self.kernel);
+        let ([sy, sx], [py, px], cg) = (self.stride, self.padding, self.input[0] / self.groups);
+        let (y, x) = (pixel / ow * sy, pixel % ow * sx);
+        let taps = px.saturating_sub(x)..kw.min(w + px - x);
+        for row in py.saturating_sub(y)..kh.min(h + py - y) {
+            let line = (y + row - py) * w;
+            let patch = &patch[row * kw * cg..][..kw * cg];
+            if self.groups == 1 {
+                let to = (line + x + taps.start - px) * c;
+                add(&mut out[to..], &patch[taps.start * c..taps.end * c], None);
+            } else {
+                for tap in taps.clone() {
+                    let to = (line + x + tap - px) * c + group * cg;
+                    add(&mut out[to..], &patch[tap * cg..][..cg], None);
                 }
+            }
+        }
+    }
+}
+
+/// Errors that are not zero.
+#[derive(Default)]
+struct Sparse<R> {
+    index: Vec<u32>,
+    values: Vec<R>,
+}
+
+/// Adds `from` to the start of `to`, times `factor` if there is one.
+#[inline(always)]
+fn add<R: Float>(to: &mut [R], from: &[R], factor: Option<R>) {
+    let n = from.len();
+    let to = &mut to[..n];
+    match factor {
+        None => {
+            for j in 0..n {
+                to[j] += from[j];
+            }
+        }
+        Some(v) => {
+            for j in 0..n {
+                to[j] += from[j] * v;
             }
         }
     }

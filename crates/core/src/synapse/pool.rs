@@ -187,25 +187,40 @@ impl Pool {
         for t in pairs.pieces(steps).flatten() {
             for b in 0..into.samples {
                 let error = error.row(b, t, size);
+                let out = into.row(b, t - pairs.shift);
                 if self.kind != PoolKind::Max {
                     let weight = self.weight();
-                    let out = into.row(b, t - pairs.shift);
                     self.windows(|o, i| out[i] += error[o] * weight);
-                    continue;
-                }
-                source.expand(b, t, &mut scratch.row);
-                scratch.route.fill(u32::MAX);
-                let (route, row) = (&mut scratch.route, &scratch.row);
-                self.windows(|o, i| {
-                    if route[o] == u32::MAX || row[i] > row[route[o] as usize] {
-                        route[o] = i as u32;
+                } else if let Some((index, None)) = source.sparse(b, t) {
+                    self.route_spikes(index, error, &mut scratch.sums, out);
+                } else {
+                    source.expand(b, t, &mut scratch.row);
+                    scratch.route.fill(u32::MAX);
+                    let (route, row) = (&mut scratch.route, &scratch.row);
+                    self.windows(|o, i| {
+                        if route[o] == u32::MAX || row[i] > row[route[o] as usize] {
+                            route[o] = i as u32;
+                        }
+                    });
+                    for (&i, &e) in route.iter().zip(error) {
+                        out[i as usize] += e;
                     }
-                });
-                let out = into.row(b, t - pairs.shift);
-                for (&i, &e) in route.iter().zip(error) {
-                    out[i as usize] += e;
                 }
             }
+        }
+    }
+
+    /// The largest of spikes is the first that fired, and the top left where none did.
+    fn route_spikes<R: Float>(&self, index: &[u32], error: &[R], left: &mut [R], out: &mut [R]) {
+        left.copy_from_slice(error);
+        for &i in index {
+            self.windows_of(i as usize, |o| out[i as usize] += std::mem::take(&mut left[o]));
+        }
+        let ([c, _, w], [_, _, ow]) = (self.input, self.output);
+        for (pixel, left) in left.chunks_exact(c).enumerate() {
+            let corner = pixel / ow * self.stride[0] * w + pixel % ow * self.stride[1];
+            let out = out[corner * c..][..c].iter_mut();
+            out.zip(left).for_each(|(o, &e)| *o += e);
         }
     }
 }
