@@ -22,20 +22,32 @@ pub(crate) enum Incoming<'a, R> {
 }
 
 impl<R: Float> Incoming<'_, R> {
+    /// The lanes of a step.
     #[inline(always)]
-    fn add(&self, t: usize, acc: &mut Lane<R>) {
-        let data = match *self {
-            Incoming::Zero => return,
-            Incoming::Constant(data) => &data[..TILE],
+    fn lanes(&self, t: usize) -> Option<&[R]> {
+        match *self {
+            Incoming::Zero => None,
+            Incoming::Constant(data) => Some(&data[..TILE]),
             Incoming::Each {
                 data,
                 offset,
                 stride,
-            } => &data[offset + t * stride..][..TILE],
-        };
-        for j in 0..TILE {
-            acc[j] += data[j];
+            } => Some(&data[offset + t * stride..][..TILE]),
         }
+    }
+}
+
+/// The sum of two errors in a step.
+#[inline(always)]
+fn sum<R: Float>([a, b]: &[Incoming<'_, R>; 2], t: usize, out: &mut Lane<R>) {
+    match (a.lanes(t), b.lanes(t)) {
+        (Some(a), Some(b)) => {
+            for j in 0..TILE {
+                out[j] = a[j] + b[j];
+            }
+        }
+        (Some(one), None) | (None, Some(one)) => out.copy_from_slice(one),
+        (None, None) => out.fill(R::ZERO),
     }
 }
 
@@ -129,9 +141,7 @@ fn steps<
     let (tape, base, layout) = &mut b.tape;
     for t in b.steps.clone().rev() {
         let here = *base + t * layout.step;
-        out.fill(R::ZERO);
-        b.output[0].add(t, &mut out);
-        b.output[1].add(t, &mut out);
+        sum(&b.output, t, &mut out);
 
         let a: [&[R]; S] =
             std::array::from_fn(|i| &tape[here + i * layout.column..][..TILE]);

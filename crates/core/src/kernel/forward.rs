@@ -233,12 +233,33 @@ fn steps<
     store(&s, f.state, 0, TILE);
 }
 
-/// A bit for each lane that is not zero.
+/// A bit for each lane that is not zero: a byte for each first, then eight at a time by a multiplication that moves
+/// the lowest bit of each byte into the highest byte.
 #[inline(always)]
 fn pack<R: Float>(z: &Lane<R>) -> u64 {
+    let mut bytes = [0u8; TILE];
+    for j in 0..TILE {
+        bytes[j] = u8::from(z[j] != R::ZERO);
+    }
     let mut bits = 0;
-    for (j, &z) in z.iter().enumerate() {
-        bits |= u64::from(z != R::ZERO) << j;
+    for (n, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        let one = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= one << (8 * n);
     }
     bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lane_has_its_bit() {
+        for j in 0..TILE {
+            let mut z = [0.0f32; TILE];
+            z[j] = 1.0;
+            z[63 - j] = 0.25;
+            assert_eq!(pack(&z), 1 << j | 1 << (63 - j));
+        }
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Left<'a, R> {
 }
 
 /// Rows of the product that share each load of the panel.
-const ROWS: usize = 4;
+const ROWS: usize = 6;
 
 /// The right factor of a product: row `k`, 64 columns wide, stands at `k * row`.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +73,8 @@ fn product<R: Float, const COLUMNS: usize, const FUSE: bool>(
                 1 => strip::<R, COLUMNS, 1, FUSE>(at, depth, a, panel, keep, c, stride),
                 2 => strip::<R, COLUMNS, 2, FUSE>(at, depth, a, panel, keep, c, stride),
                 3 => strip::<R, COLUMNS, 3, FUSE>(at, depth, a, panel, keep, c, stride),
+                4 => strip::<R, COLUMNS, 4, FUSE>(at, depth, a, panel, keep, c, stride),
+                5 => strip::<R, COLUMNS, 5, FUSE>(at, depth, a, panel, keep, c, stride),
                 _ => strip::<R, COLUMNS, ROWS, FUSE>(at, depth, a, panel, keep, c, stride),
             }
         }
@@ -92,7 +94,9 @@ fn strip<R: Float, const COLUMNS: usize, const N: usize, const FUSE: bool>(
 ) {
     let mut sum = [[R::ZERO; COLUMNS]; N];
     for k in 0..depth {
-        let row = &panel.data[k * panel.row + column..][..COLUMNS];
+        // A copy, so that the rows share one load of each register.
+        let mut row = [R::ZERO; COLUMNS];
+        row.copy_from_slice(&panel.data[k * panel.row + column..][..COLUMNS]);
         for n in 0..N {
             let factor = a.data[(i + n) * a.row + k * a.column];
             for j in 0..COLUMNS {

@@ -46,6 +46,8 @@ pub(crate) struct Node<R: Lanes> {
     pub learns: bool,
     /// The population that alone takes its output, without delay: its error is the error of what reaches that one.
     pub reader: Option<usize>,
+    /// The node that hands its error down before any other does, for all steps: it need not add.
+    pub first: Option<usize>,
 }
 
 /// What a node does.

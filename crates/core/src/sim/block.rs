@@ -11,6 +11,9 @@ use crate::sim::clock::Input;
 use crate::synapse::{Moments, Norm, Pairs};
 use std::ops::Range;
 
+/// Bytes that nodes with images hand to each other in one go.
+const CHUNK: usize = 1 << 20;
+
 /// What all blocks of a run share.
 pub(crate) struct Pass<'a, R: Lanes> {
     pub net: &'a Network<R>,
@@ -179,21 +182,37 @@ impl<R: Lanes> Block<R> {
 
     /// Runs stages forward.
     pub fn forward(&mut self, pass: &Pass<'_, R>, stages: &[Stage]) {
-        for stage in stages {
-            if stage.looped {
-                for t in 0..self.steps {
-                    stage
-                        .nodes
-                        .iter()
-                        .for_each(|&i| self.forward_node(pass, i, t..t + 1));
+        for (stages, chunk) in self.passages(pass, stages) {
+            for start in (0..self.steps).step_by(chunk) {
+                let steps = start..(start + chunk).min(self.steps);
+                for &i in stages.iter().flat_map(|s| &s.nodes) {
+                    self.forward_node(pass, i, steps.clone());
                 }
-            } else {
-                stage
-                    .nodes
-                    .iter()
-                    .for_each(|&i| self.forward_node(pass, i, 0..self.steps));
             }
         }
+    }
+
+    /// Stages that run together, and the steps that they take at a time: loops go step by step; images go as many steps
+    /// as keep what they hand to each other in the second cache; everything else takes all steps at once, so that
+    /// weights stay where they are.
+    fn passages<'s>(&self, pass: &Pass<'_, R>, stages: &'s [Stage]) -> Vec<(&'s [Stage], usize)> {
+        let image = |s: &Stage| {
+            let node = &pass.net.nodes[s.nodes[0]];
+            !s.looped && node.shape.image().is_some() && !matches!(node.op, Op::Linear(_))
+        };
+        let mut out = Vec::new();
+        for stages in stages.chunk_by(|a, b| image(a) && image(b)) {
+            let chunk = if stages[0].looped {
+                1
+            } else if image(&stages[0]) {
+                let rows = stages.iter().map(|s| self.slots[s.nodes[0]].row).sum::<usize>();
+                (CHUNK / (rows * self.range.len() * size_of::<R>()).max(1)).max(1)
+            } else {
+                self.steps
+            };
+            out.push((stages, chunk));
+        }
+        out
     }
 
     fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
@@ -273,8 +292,11 @@ impl<R: Lanes> Block<R> {
             let viewed = node.reader.is_some() && self.slots[i].class != Class::Constant;
             let slot = &mut self.slots[i];
             slot.steady.clear();
-            slot.error.clear();
-            if node.learns && !viewed && read() {
+            if !node.learns || viewed || !read() {
+                slot.error.clear();
+            } else if node.first.is_some() && slot.class != Class::Constant {
+                slot.make_room_for_error();
+            } else {
                 slot.begin_error();
             }
         }
@@ -282,19 +304,21 @@ impl<R: Lanes> Block<R> {
 
     /// Runs stages backward, the last one first.
     pub fn backward(&mut self, pass: &Pass<'_, R>, stages: &[Stage], totals: &mut Totals<R>) {
-        for stage in stages.iter().rev() {
-            if stage.looped {
-                for t in (0..self.steps).rev() {
-                    for &i in stage.nodes.iter().rev() {
-                        self.backward_node(pass, i, t..t + 1, totals);
+        for (stages, chunk) in self.passages(pass, stages).into_iter().rev() {
+            let looped = stages[0].looped;
+            for start in (0..self.steps).step_by(chunk).rev() {
+                let steps = start..(start + chunk).min(self.steps);
+                for &i in stages.iter().rev().flat_map(|s| s.nodes.iter().rev()) {
+                    self.backward_node(pass, i, steps.clone(), totals);
+                    if !looped {
+                        self.gradient(pass, i, steps.clone(), totals);
                     }
                 }
             }
-            for &i in stage.nodes.iter().rev() {
-                if !stage.looped {
-                    self.backward_node(pass, i, 0..self.steps, totals);
+            if looped {
+                for &i in &stages[0].nodes {
+                    self.gradient(pass, i, 0..self.steps, totals);
                 }
-                self.gradient(pass, i, totals);
             }
         }
     }
@@ -333,7 +357,8 @@ impl<R: Lanes> Block<R> {
         }
         let mut slot = self.take(i);
         slot.begin_error();
-        self.hand_down(pass, p, pass.current(self, i), &mut slot, 0, 0..self.steps);
+        let current = pass.current(self, i);
+        self.hand_down(pass, (p, current), (&mut slot, false), 0, 0..self.steps);
         self.slots[i] = slot;
     }
 
@@ -371,6 +396,7 @@ impl<R: Lanes> Block<R> {
             steps: from.steps,
             row_len: from.row,
             constant,
+            fresh: pass.net.nodes[edge.node].first == Some(i) && !constant,
         };
         let pairs = Pairs {
             shift: edge.delay,
@@ -402,14 +428,25 @@ impl<R: Lanes> Block<R> {
     }
 
     /// Adds the gradients of a node's parameters.
-    fn gradient(&self, pass: &Pass<'_, R>, i: usize, totals: &mut Totals<R>) {
+    fn gradient(
+        &self,
+        pass: &Pass<'_, R>,
+        i: usize,
+        steps: Range<usize>,
+        totals: &mut Totals<R>,
+    ) {
         let node = &pass.net.nodes[i];
         let Some(edge) = node.sources.first() else {
             return;
         };
         let source = self.slots[edge.node].signal(edge.delay);
         let constant = self.slots[i].class == Class::Constant;
-        let extent = (self.range.len(), if constant { 1 } else { self.steps });
+        let steps = match constant {
+            true if steps.start > 0 => return,
+            true => 0..1,
+            false => steps,
+        };
+        let samples = self.range.len();
         let pairs = Pairs {
             shift: edge.delay,
             stretch: pass.stretch,
@@ -417,27 +454,16 @@ impl<R: Lanes> Block<R> {
         match &node.op {
             Op::Linear(l) => {
                 let error = self.error(pass, i);
-                l.gradient(
-                    error,
-                    &source,
-                    extent,
-                    pairs,
-                    &mut totals.gradients[l.weight],
-                );
+                let extent = (samples, steps.end);
+                l.gradient(error, &source, extent, pairs, &mut totals.gradients[l.weight]);
                 if let Some(b) = l.bias {
                     crate::synapse::Linear::bias_gradient(error, extent, &mut totals.gradients[b]);
                 }
             }
             Op::Conv(c) => {
                 let error = self.error(pass, i);
-                let extent = (extent.0, 0..extent.1);
-                c.gradient(
-                    error,
-                    &source,
-                    extent.clone(),
-                    pairs,
-                    &mut totals.gradients[c.weight],
-                );
+                let extent = (samples, steps);
+                c.gradient(error, &source, extent.clone(), pairs, &mut totals.gradients[c.weight]);
                 if let Some(b) = c.bias {
                     c.bias_gradient(error, extent, &mut totals.gradients[b]);
                 }

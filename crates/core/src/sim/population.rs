@@ -337,7 +337,8 @@ impl<R: Lanes> Block<R> {
             if from.learns && from.reader.is_none() {
                 let current = pass.current(self, e.node);
                 let mut to = self.take(e.node);
-                self.hand_down(pass, node, current, &mut to, e.delay, steps.clone());
+                let fresh = from.first == Some(node) && to.class != Class::Constant;
+                self.hand_down(pass, (node, current), (&mut to, fresh), e.delay, steps.clone());
                 self.slots[e.node] = to;
             }
         }
@@ -347,9 +348,8 @@ impl<R: Lanes> Block<R> {
     pub fn hand_down(
         &self,
         pass: &Pass<'_, R>,
-        node: usize,
-        current: bool,
-        to: &mut Slot<R>,
+        (node, current): (usize, bool),
+        (to, fresh): (&mut Slot<R>, bool),
         shift: usize,
         steps: Range<usize>,
     ) {
@@ -361,6 +361,7 @@ impl<R: Lanes> Block<R> {
             steps: slot.steps,
             row_len: slot.row,
             constant: to.class == Class::Constant,
+            fresh,
         };
         let pairs = Pairs {
             shift,

@@ -285,15 +285,14 @@ impl<R: Float> Slot<R> {
 
     /// Makes room for errors, all zero.
     pub fn begin_error(&mut self) {
-        let len = self.samples
-            * self.row
-            * if self.class == Class::Constant {
-                1
-            } else {
-                self.steps
-            };
         self.error.clear();
-        self.error.resize(len, R::ZERO);
+        self.make_room_for_error();
+    }
+
+    /// Makes room for errors that are written before they are read.
+    pub fn make_room_for_error(&mut self) {
+        let steps = if self.class == Class::Constant { 1 } else { self.steps };
+        self.error.resize(self.samples * self.row * steps, R::ZERO);
     }
 }
 
@@ -304,12 +303,18 @@ pub(crate) struct Errors<'a, R> {
     pub steps: usize,
     pub row_len: usize,
     pub constant: bool,
+    /// Whether this is the first error of these steps: it is written, not added.
+    pub fresh: bool,
 }
 
-impl<R> Errors<'_, R> {
-    /// The error of a step; one for all steps of a constant.
+impl<R: Float> Errors<'_, R> {
+    /// The error of a step to add to; one for all steps of a constant.
     pub fn row(&mut self, b: usize, t: usize) -> &mut [R] {
         let at = if self.constant { b } else { b * self.steps + t };
-        &mut self.data[at * self.row_len..][..self.row_len]
+        let row = &mut self.data[at * self.row_len..][..self.row_len];
+        if self.fresh {
+            row.fill(R::ZERO);
+        }
+        row
     }
 }

@@ -166,7 +166,7 @@ impl Linear {
         pairs: Pairs,
         steps: Range<usize>,
     ) {
-        let (row, constant) = (into.row_len, into.constant);
+        let (row, constant, keep) = (into.row_len, into.constant, !into.fresh);
         let layout = error.layout;
         // In one piece if the outputs stand together, else tile by tile.
         let whole = layout.tile == TILE;
@@ -193,7 +193,7 @@ impl Linear {
                             column: 1,
                         };
                         let c = &mut into.data[to + tile * TILE..];
-                        panel(rows, depth, left, right, true, c, stride);
+                        panel(rows, depth, left, right, keep || part > 0, c, stride);
                     };
                     let steps = into.steps;
                     if constant {
