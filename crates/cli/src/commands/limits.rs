@@ -37,12 +37,13 @@ const CHAINS: usize = 12;
 const ROUNDS: usize = 1 << 20;
 
 #[inline(always)]
-fn multiply_adds() -> [[f32; 16]; CHAINS] {
-    let (mut sum, factor) = ([[0.5f32; 16]; CHAINS], black_box([0.999f32; 16]));
-    for _ in 0..ROUNDS {
-        for chain in &mut sum {
+fn multiply_adds(rounds: usize) -> [[f32; 16]; CHAINS] {
+    let mut sum = [[0.5f32; 16]; CHAINS];
+    let factor = black_box(0.999f32);
+    for _ in 0..rounds {
+        for c in 0..CHAINS {
             for j in 0..16 {
-                chain[j] = chain[j].mul_add(factor[j], factor[j]);
+                sum[c][j] = sum[c][j].fused(factor, factor);
             }
         }
     }
@@ -82,7 +83,7 @@ impl Limits {
             multiply_add: best((ROUNDS * CHAINS * 16) as f64, || {
                 let sum = f32::vectorize(
                     #[inline(always)]
-                    || multiply_adds(),
+                    || multiply_adds(ROUNDS),
                 );
                 black_box(sum);
             }),

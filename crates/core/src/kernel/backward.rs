@@ -1,4 +1,4 @@
-//! A tile of neurons backward over some steps: the transpose of the Jacobian, by dual numbers.
+//! A population backward over some steps, tile by tile and sample by sample: the transpose of the Jacobian, by dual numbers.
 
 use super::{Lane, Layout, Rules, TILE, at, constants, load, store};
 use crate::neuron::Neuron;
@@ -6,17 +6,17 @@ use crate::num::{Dual, Float};
 use crate::surrogate::Surrogate;
 use std::ops::Range;
 
-/// An error that comes down to a tile.
+/// An error that comes down to a population.
 #[derive(Clone, Copy)]
 pub(crate) enum Incoming<'a, R> {
     /// None.
     Zero,
-    /// The same in every step: `[TILE]`.
-    Constant(&'a [R]),
-    /// One for each step: `data[offset + t * stride ..][.. TILE]`.
+    /// The same in every step: `data[sample * batch ..]`.
+    Constant { data: &'a [R], batch: usize },
+    /// One for each step: `data[sample * batch + t * stride ..]`.
     Each {
         data: &'a [R],
-        offset: usize,
+        batch: usize,
         stride: usize,
     },
 }
@@ -24,23 +24,23 @@ pub(crate) enum Incoming<'a, R> {
 impl<R: Float> Incoming<'_, R> {
     /// The lanes of a step.
     #[inline(always)]
-    fn lanes(&self, t: usize) -> Option<&[R]> {
+    fn lanes(&self, (tile, b): (usize, usize), t: usize) -> Option<&[R]> {
         match *self {
             Incoming::Zero => None,
-            Incoming::Constant(data) => Some(&data[..TILE]),
+            Incoming::Constant { data, batch } => Some(&data[b * batch + tile * TILE..][..TILE]),
             Incoming::Each {
                 data,
-                offset,
+                batch,
                 stride,
-            } => Some(&data[offset + t * stride..][..TILE]),
+            } => Some(&data[b * batch + t * stride + tile * TILE..][..TILE]),
         }
     }
 }
 
 /// The sum of two errors in a step.
 #[inline(always)]
-fn sum<R: Float>([a, b]: &[Incoming<'_, R>; 2], t: usize, out: &mut Lane<R>) {
-    match (a.lanes(t), b.lanes(t)) {
+fn sum<R: Float>([a, b]: &[Incoming<'_, R>; 2], cell: (usize, usize), t: usize, out: &mut Lane<R>) {
+    match (a.lanes(cell, t), b.lanes(cell, t)) {
         (Some(a), Some(b)) => {
             for j in 0..TILE {
                 out[j] = a[j] + b[j];
@@ -51,21 +51,24 @@ fn sum<R: Float>([a, b]: &[Incoming<'_, R>; 2], t: usize, out: &mut Lane<R>) {
     }
 }
 
-/// Neurons of one tile, backward: overwrites the tape with the errors of what arrived.
+/// A population, backward: overwrites the tape with the errors of what arrived.
 pub struct Backward<'a, R> {
+    /// `[K]`, or `[tile][K][TILE]` if parameters differ between neurons.
     pub(crate) constants: &'a [R],
     pub(crate) rules: Rules,
     pub(crate) surrogate: Surrogate,
     /// Whether no error flows through the reset.
     pub(crate) detach: bool,
+    pub(crate) tiles: usize,
+    pub(crate) samples: usize,
     /// The steps to run, last one first.
     pub(crate) steps: Range<usize>,
-    /// The state before step 0 of the tape, `[S][TILE]`.
+    /// The state before step 0 of the tape, `[tile][S][TILE]`.
     pub(crate) initial: &'a [R],
-    /// Error of the state after the last step on entry, before the first on return, `[S][TILE]`.
+    /// Error of the state after the last step on entry, before the first on return, `[tile][sample][S][TILE]`.
     pub(crate) carry: &'a mut [R],
     /// The tape of [`Forward`]; errors of pulses and currents are left in their columns.
-    pub(crate) tape: (&'a mut [R], usize, Layout),
+    pub(crate) tape: (&'a mut [R], Layout),
     /// Columns of the tape that hold the current and the pulse.
     pub(crate) inputs: [Option<usize>; 2],
     pub(crate) pulse_column: Option<usize>,
@@ -74,7 +77,7 @@ pub struct Backward<'a, R> {
     pub(crate) output: [Incoming<'a, R>; 2],
     /// Whether the output is the membrane before the reset; spikes otherwise.
     pub(crate) membrane: bool,
-    /// Gradient by the constants, `[K][TILE]`, added to.
+    /// Gradient by the constants, `[tile][K][TILE]`, added to.
     pub(crate) by_constants: Option<&'a mut [R]>,
 }
 
@@ -90,10 +93,10 @@ pub(crate) fn backward<
 ) {
     let plain = M::AFFINE && b.by_constants.is_none();
     match (b.constants.len() != K, plain) {
-        (false, false) => steps::<R, M, S, P, K, false, false>(b),
-        (false, true) => steps::<R, M, S, P, K, false, true>(b),
-        (true, false) => steps::<R, M, S, P, K, true, false>(b),
-        (true, true) => steps::<R, M, S, P, K, true, true>(b),
+        (false, false) => cells::<R, M, S, P, K, false, false>(b),
+        (false, true) => cells::<R, M, S, P, K, false, true>(b),
+        (true, false) => cells::<R, M, S, P, K, true, false>(b),
+        (true, true) => cells::<R, M, S, P, K, true, true>(b),
     }
 }
 
@@ -117,6 +120,25 @@ fn pull<R: Float, const S: usize, const N: usize>(g: [R; S], y: [Dual<R, N>; S],
     sum
 }
 
+#[inline(always)]
+fn cells<
+    R: Float,
+    M: Neuron<S, P, K>,
+    const S: usize,
+    const P: usize,
+    const K: usize,
+    const OWN: bool,
+    const PLAIN: bool,
+>(
+    b: &mut Backward<'_, R>,
+) {
+    for tile in 0..b.tiles {
+        for sample in 0..b.samples {
+            steps::<R, M, S, P, K, OWN, PLAIN>(b, (tile, sample));
+        }
+    }
+}
+
 /// `PLAIN` if the Jacobian of the flow depends on nothing that the tape holds, and no constant is trained: then the
 /// state before a step is not looked at.
 #[inline(always)]
@@ -130,23 +152,30 @@ fn steps<
     const PLAIN: bool,
 >(
     b: &mut Backward<'_, R>,
+    (tile, sample): (usize, usize),
 ) {
+    let own = if OWN {
+        &b.constants[tile * K * TILE..][..K * TILE]
+    } else {
+        b.constants
+    };
+    let cell = (tile * b.samples + sample) * S * TILE;
     let before = if b.rules.before { R::ONE } else { R::ZERO };
     let keep = if b.detach { R::ZERO } else { R::ONE };
-    let mut g: [Lane<R>; S] = load(b.carry, 0, TILE);
+    let mut g: [Lane<R>; S] = load(b.carry, cell, TILE);
     let (mut dx, mut dw) = ([R::ZERO; TILE], [R::ZERO; TILE]);
     let (mut gap, mut out) = ([R::ZERO; TILE], [R::ZERO; TILE]);
     let (mut x, mut w) = ([R::ZERO; TILE], [R::ZERO; TILE]);
     let mut s = [[R::ZERO; TILE]; S];
-    let (tape, base, layout) = &mut b.tape;
+    let (tape, layout) = &mut b.tape;
+    let base = layout.base(sample, tile);
     for t in b.steps.clone().rev() {
-        let here = *base + t * layout.step;
-        sum(&b.output, t, &mut out);
+        let here = base + t * layout.step;
+        sum(&b.output, (tile, sample), t, &mut out);
 
-        let a: [&[R]; S] =
-            std::array::from_fn(|i| &tape[here + i * layout.column..][..TILE]);
+        let a: [&[R]; S] = std::array::from_fn(|i| &tape[here + i * layout.column..][..TILE]);
         for j in 0..TILE {
-            gap[j] = M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&a, j));
+            gap[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&a, j));
         }
         let z = b.rules.spikes(&gap);
         b.surrogate.derive(&mut gap);
@@ -160,18 +189,18 @@ fn steps<
             }
             // The state before this step: after the reset of the step before.
             s = if t == 0 {
-                load(b.initial, 0, TILE)
+                load(b.initial, tile * S * TILE, TILE)
             } else {
                 load(tape, here - layout.step, layout.column)
             };
             if t > 0 {
                 let mut gap = [R::ZERO; TILE];
                 for j in 0..TILE {
-                    gap[j] = M::gap(&constants::<R, K, OWN>(b.constants, j), &at(&s, j));
+                    gap[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&s, j));
                 }
                 let z = b.rules.spikes(&gap);
                 for j in 0..TILE {
-                    let k = constants::<R, K, OWN>(b.constants, j);
+                    let k = constants::<R, K, OWN>(own, j);
                     let after = M::reset(&k, at(&s, j), z[j]);
                     for i in 0..S {
                         s[i][j] = after[i];
@@ -189,7 +218,7 @@ fn steps<
         };
         if let Some(dk) = &mut b.by_constants {
             for j in 0..TILE {
-                let k = constants::<R, K, OWN>(b.constants, j);
+                let k = constants::<R, K, OWN>(own, j);
                 by_constants::<R, M, S, P, K>(
                     &k,
                     Point {
@@ -201,13 +230,13 @@ fn steps<
                         z: z[j],
                     },
                     adjoint(&g, j),
-                    |i, d| dk[i * TILE + j] += d,
+                    |i, d| dk[(tile * K + i) * TILE + j] += d,
                 );
             }
         }
 
         for j in 0..TILE {
-            let k = constants::<R, K, OWN>(b.constants, j);
+            let k = constants::<R, K, OWN>(own, j);
             let ga = before_reset::<R, M, S, P, K>(&k, at(&a, j), z[j], &adjoint(&g, j));
             let s = at(&s, j);
             let moved = M::advance(
@@ -234,7 +263,7 @@ fn steps<
             }
         }
     }
-    store(&g, b.carry, 0, TILE);
+    store(&g, b.carry, cell, TILE);
 }
 
 /// Where a step is linearised.

@@ -1,4 +1,4 @@
-//! A tile of neurons forward over some steps.
+//! A population forward over some steps, tile by tile and sample by sample.
 
 use super::{Lane, Layout, Port, Rules, TILE, at, constants, load, store};
 use crate::neuron::Neuron;
@@ -12,10 +12,10 @@ pub(crate) struct Term<'a, R> {
     pub source: Source<'a, R>,
 }
 
-/// Where a [`Term`] comes from.
+/// Where a [`Term`] comes from, for all samples and tiles of a population.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a, R> {
-    /// Rows of the weights `[inputs][TILE]` of the inputs that fired in row `first + t * stride`.
+    /// Rows of the weights `[tile][inputs][TILE]` of the inputs that fired in row `first + t * stride + sample`.
     Rows {
         offsets: &'a [u32],
         index: &'a [u32],
@@ -23,47 +23,51 @@ pub(crate) enum Source<'a, R> {
         first: usize,
         stride: usize,
         weights: &'a [R],
+        inputs: usize,
         bias: Option<&'a [R]>,
     },
-    /// Weight 1 from the inputs of this tile, `tile` being its first, that fired in row `first + t * stride`.
+    /// Weight 1 from the inputs of the same number that fired in row `first + t * stride + sample`.
     Own {
         offsets: &'a [u32],
         index: &'a [u32],
         values: Option<&'a [R]>,
         first: usize,
         stride: usize,
-        tile: usize,
     },
-    /// Another current in every step: `data[base + t * stride ..]`.
+    /// Another current in every step: `data[base + sample * batch + t * stride ..]`.
     Each {
         data: &'a [R],
         base: usize,
+        batch: usize,
         stride: usize,
     },
-    /// The same current in every step.
-    Constant(&'a [R]),
+    /// The same current in every step: `data[sample * batch ..]`.
+    Constant { data: &'a [R], batch: usize },
 }
 
-/// Neurons of one tile, forward.
+/// A population, forward.
 pub struct Forward<'a, R> {
-    /// `[K]`, or `[K][TILE]` if parameters differ between neurons.
+    /// `[K]`, or `[tile][K][TILE]` if parameters differ between neurons.
     pub(crate) constants: &'a [R],
     pub(crate) rules: Rules,
     pub(crate) terms: &'a [Term<'a, R>],
-    /// The steps to run, as the terms count them.
+    pub(crate) tiles: usize,
+    pub(crate) samples: usize,
+    /// The steps to run, of how many.
     pub(crate) steps: Range<usize>,
-    /// `[S][TILE]`
+    pub(crate) total: usize,
+    /// `[tile][sample][S][TILE]`
     pub(crate) state: &'a mut [R],
-    /// The state before the reset, with the address of step 0.
-    pub(crate) tape: Option<(&'a mut [R], usize, Layout)>,
+    /// The state before the reset.
+    pub(crate) tape: Option<(&'a mut [R], Layout)>,
     /// Columns of the tape that keep the current and the pulse, for a Jacobian that depends on them.
     pub(crate) inputs: [Option<usize>; 2],
-    /// A bit for each neuron that fired, `[steps]`.
+    /// A bit for each neuron that fired, `[tile][sample][total]`.
     pub(crate) fired: &'a mut [u64],
-    /// The membrane before the reset, at `base + t * stride`.
-    pub(crate) membrane: Option<(&'a mut [R], usize, usize)>,
-    /// The smooth spikes, at `base + t * stride`.
-    pub(crate) graded: Option<(&'a mut [R], usize, usize)>,
+    /// The membrane before the reset, if it is handed on.
+    pub(crate) membrane: Option<(&'a mut [R], Layout)>,
+    /// The smooth spikes, if they are handed on.
+    pub(crate) graded: Option<(&'a mut [R], Layout)>,
 }
 
 /// Adds the rows of the weights that `index` names to `acc`.
@@ -97,7 +101,7 @@ pub(crate) fn add_rows<R: Float>(
 impl<R: Float> Source<'_, R> {
     /// Adds what arrives in step `t`: the sum of a source is taken by itself, so that its path does not show.
     #[inline(always)]
-    fn add(&self, t: usize, acc: &mut Lane<R>) {
+    fn add(&self, (tile, b): (usize, usize), t: usize, acc: &mut Lane<R>) {
         let data = match *self {
             Source::Rows {
                 offsets,
@@ -106,16 +110,18 @@ impl<R: Float> Source<'_, R> {
                 first,
                 stride,
                 weights,
+                inputs,
                 bias,
             } => {
-                let r = first + t * stride;
+                let r = first + t * stride + b;
                 let (lo, hi) = (offsets[r] as usize, offsets[r + 1] as usize);
+                let bias = bias.map(|bias| &bias[tile * TILE..][..TILE]);
                 if lo < hi {
                     let mut sum = [R::ZERO; TILE];
                     let values = values.map(|v| &v[lo..hi]);
+                    let weights = &weights[tile * inputs * TILE..][..inputs * TILE];
                     add_rows(&mut sum, weights, &index[lo..hi], values);
                     if let Some(bias) = bias {
-                        let bias = &bias[..TILE];
                         for j in 0..TILE {
                             sum[j] = bias[j] + sum[j];
                         }
@@ -126,7 +132,7 @@ impl<R: Float> Source<'_, R> {
                     return;
                 }
                 match bias {
-                    Some(bias) => &bias[..TILE],
+                    Some(bias) => bias,
                     None => return,
                 }
             }
@@ -136,19 +142,23 @@ impl<R: Float> Source<'_, R> {
                 values,
                 first,
                 stride,
-                tile,
             } => {
-                let r = first + t * stride;
+                let r = first + t * stride + b;
                 for n in offsets[r] as usize..offsets[r + 1] as usize {
-                    let lane = (index[n] as usize).wrapping_sub(tile);
+                    let lane = (index[n] as usize).wrapping_sub(tile * TILE);
                     if lane < TILE {
                         acc[lane] += values.map_or(R::ONE, |v| v[n]);
                     }
                 }
                 return;
             }
-            Source::Each { data, base, stride } => &data[base + t * stride..][..TILE],
-            Source::Constant(data) => &data[..TILE],
+            Source::Each {
+                data,
+                base,
+                batch,
+                stride,
+            } => &data[base + b * batch + t * stride + tile * TILE..][..TILE],
+            Source::Constant { data, batch } => &data[b * batch + tile * TILE..][..TILE],
         };
         for j in 0..TILE {
             acc[j] += data[j];
@@ -167,14 +177,14 @@ pub(crate) fn forward<
     f: &mut Forward<'_, R>,
 ) {
     if f.constants.len() == K {
-        steps::<R, M, S, P, K, false>(f);
+        cells::<R, M, S, P, K, false>(f);
     } else {
-        steps::<R, M, S, P, K, true>(f);
+        cells::<R, M, S, P, K, true>(f);
     }
 }
 
 #[inline(always)]
-fn steps<
+fn cells<
     R: Float,
     M: Neuron<S, P, K>,
     const S: usize,
@@ -185,52 +195,62 @@ fn steps<
     f: &mut Forward<'_, R>,
 ) {
     let before = if f.rules.before { R::ONE } else { R::ZERO };
-    let mut s: [Lane<R>; S] = load(f.state, 0, TILE);
-    let mut a = s;
-    let mut gap = [R::ZERO; TILE];
-    for t in f.steps.clone() {
-        let (mut x, mut w) = ([R::ZERO; TILE], [R::ZERO; TILE]);
-        for term in f.terms {
-            let port = match term.port {
-                Port::Current => &mut x,
-                Port::Pulse => &mut w,
-            };
-            term.source.add(t, port);
-        }
-        for j in 0..TILE {
-            let k = constants::<R, K, OWN>(f.constants, j);
-            let moved = M::advance(&k, at(&s, j), x[j], w[j], before);
-            for i in 0..S {
-                a[i][j] = moved[i];
-            }
-            gap[j] = M::gap(&k, &moved);
-        }
-        let z = f.rules.spikes(&gap);
-        f.fired[t - f.steps.start] = pack(&z);
-        for j in 0..TILE {
-            let k = constants::<R, K, OWN>(f.constants, j);
-            let after = M::reset(&k, at(&a, j), z[j]);
-            for i in 0..S {
-                s[i][j] = after[i];
-            }
-        }
-        if let Some((tape, base, layout)) = &mut f.tape {
-            let base = *base + t * layout.step;
-            store(&a, tape, base, layout.column);
-            for (lane, column) in [&x, &w].into_iter().zip(f.inputs) {
-                if let Some(c) = column {
-                    tape[base + c * layout.column..][..TILE].copy_from_slice(lane);
+    for tile in 0..f.tiles {
+        let constants_of = if OWN {
+            &f.constants[tile * K * TILE..][..K * TILE]
+        } else {
+            f.constants
+        };
+        for b in 0..f.samples {
+            let cell = tile * f.samples + b;
+            let mut s: [Lane<R>; S] = load(f.state, cell * S * TILE, TILE);
+            let mut a = s;
+            let mut gap = [R::ZERO; TILE];
+            for t in f.steps.clone() {
+                let (mut x, mut w) = ([R::ZERO; TILE], [R::ZERO; TILE]);
+                for term in f.terms {
+                    let port = match term.port {
+                        Port::Current => &mut x,
+                        Port::Pulse => &mut w,
+                    };
+                    term.source.add((tile, b), t, port);
+                }
+                for j in 0..TILE {
+                    let k = constants::<R, K, OWN>(constants_of, j);
+                    let moved = M::advance(&k, at(&s, j), x[j], w[j], before);
+                    for i in 0..S {
+                        a[i][j] = moved[i];
+                    }
+                    gap[j] = M::gap(&k, &moved);
+                }
+                let z = f.rules.spikes(&gap);
+                f.fired[cell * f.total + t] = pack(&z);
+                for j in 0..TILE {
+                    let k = constants::<R, K, OWN>(constants_of, j);
+                    let after = M::reset(&k, at(&a, j), z[j]);
+                    for i in 0..S {
+                        s[i][j] = after[i];
+                    }
+                }
+                if let Some((tape, layout)) = &mut f.tape {
+                    let here = layout.base(b, tile) + t * layout.step;
+                    store(&a, tape, here, layout.column);
+                    for (lane, column) in [&x, &w].into_iter().zip(f.inputs) {
+                        if let Some(c) = column {
+                            tape[here + c * layout.column..][..TILE].copy_from_slice(lane);
+                        }
+                    }
+                }
+                for (out, lane) in [(&mut f.membrane, &a[0]), (&mut f.graded, &z)] {
+                    if let Some((out, layout)) = out {
+                        let here = layout.base(b, tile) + t * layout.step;
+                        out[here..][..TILE].copy_from_slice(lane);
+                    }
                 }
             }
-        }
-        if let Some((out, base, stride)) = &mut f.membrane {
-            out[*base + t * *stride..][..TILE].copy_from_slice(&a[0]);
-        }
-        if let Some((out, base, stride)) = &mut f.graded {
-            out[*base + t * *stride..][..TILE].copy_from_slice(&z);
+            store(&s, f.state, cell * S * TILE, TILE);
         }
     }
-    store(&s, f.state, 0, TILE);
 }
 
 /// A bit for each lane that is not zero: a byte for each first, then eight at a time by a multiplication that moves

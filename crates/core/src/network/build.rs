@@ -271,10 +271,20 @@ impl<R: Lanes> Network<R> {
             let reads = |j: usize| {
                 let edges = self.nodes[j].sources.iter().filter(|e| e.node == i);
                 let flat = matches!(self.nodes[j].op, Op::Flatten);
-                if flat { Vec::new() } else { edges.map(|e| e.delay).collect() }
+                if flat {
+                    Vec::new()
+                } else {
+                    edges.map(|e| e.delay).collect()
+                }
             };
-            let order = self.stages.iter().rev().flat_map(|s| s.nodes.iter().map(|&j| (j, s.looped)));
-            let first = order.map(|(j, looped)| (j, looped, reads(j))).find(|r| !r.2.is_empty());
+            let order = self
+                .stages
+                .iter()
+                .rev()
+                .flat_map(|s| s.nodes.iter().map(|&j| (j, s.looped)));
+            let first = order
+                .map(|(j, looped)| (j, looped, reads(j)))
+                .find(|r| !r.2.is_empty());
             self.nodes[i].first = match first {
                 Some((j, false, delays)) if delays == [0] => Some(j),
                 _ => None,

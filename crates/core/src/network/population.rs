@@ -156,16 +156,6 @@ impl<R: Lanes> Population<R> {
             .any(|v| matches!(v, Value::Trained { .. }))
     }
 
-    /// The constants of a tile.
-    pub fn tile_constants(&self, tile: usize) -> &[R] {
-        let k = self.model.constants();
-        if self.constants.len() == k {
-            &self.constants
-        } else {
-            &self.constants[tile * k * TILE..][..k * TILE]
-        }
-    }
-
     /// The parameters of neuron `j`.
     fn of(&self, params: &[Param<R>], j: usize) -> Vec<f64> {
         let value = |v: &Value| match v {

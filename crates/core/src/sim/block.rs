@@ -4,6 +4,7 @@
 //! batch norm in training asks for sums over all of them.
 
 use super::signal::{Class, Errors, Slot};
+use crate::kernel::padded;
 use crate::kernel::{Layout, View, transpose};
 use crate::network::{Network, Op, Stage};
 use crate::neuron::{Lanes, Output};
@@ -20,7 +21,7 @@ pub(crate) struct Pass<'a, R: Lanes> {
     /// Whether this is training: dropout is on, batch norm takes the batch's moments, tapes are kept.
     pub train: bool,
     /// Nodes that keep a tape besides.
-    pub keep: Vec<bool>,
+    pub keep: Vec<usize>,
     /// Number of the training step: a key of dropout.
     pub step: u64,
     /// Steps that backpropagation reaches back; `usize::MAX` for all.
@@ -71,15 +72,17 @@ impl<'a, R: Lanes> Pass<'a, R> {
         let mut pass = Self {
             net,
             train,
-            keep: vec![false; net.nodes.len()],
+            keep: Vec::new(),
             step: 0,
             stretch: usize::MAX,
-            transposed: vec![Vec::new(); net.nodes.len()],
-            moments: vec![Default::default(); net.nodes.len()],
-            sums: vec![Moments::default(); net.nodes.len()],
+            transposed: Vec::new(),
+            moments: Vec::new(),
+            sums: Vec::new(),
         };
         for (i, node) in net.nodes.iter().enumerate() {
             if let Op::Norm(n) = &node.op {
+                pass.moments.resize(net.nodes.len(), Default::default());
+                pass.sums.resize(net.nodes.len(), Moments::default());
                 let running = |k: usize| net.buffers[k].data.iter().map(|v| v.value()).collect();
                 pass.moments[i] = [running(n.mean), running(n.variance)];
             }
@@ -89,6 +92,7 @@ impl<'a, R: Lanes> Pass<'a, R> {
 
     /// Transposes the weights through which errors go back.
     pub fn transpose(&mut self) {
+        self.transposed.resize(self.net.nodes.len(), Vec::new());
         for (i, node) in self.net.nodes.iter().enumerate() {
             let learns = node.sources.iter().any(|e| self.net.nodes[e.node].learns);
             self.transposed[i] = match &node.op {
@@ -99,6 +103,36 @@ impl<'a, R: Lanes> Pass<'a, R> {
                 _ => Vec::new(),
             };
         }
+    }
+
+    /// Stages that run together, and the steps that they take at a time: loops go step by step; images go as many steps
+    /// as keep what they hand to each other in the second cache; everything else takes all steps at once, so that
+    /// weights stay where they are.
+    fn passages<'s>(
+        &self,
+        stages: &'s [Stage],
+        samples: usize,
+        steps: usize,
+    ) -> impl DoubleEndedIterator<Item = (&'s [Stage], usize)> + use<'a, 's, R> {
+        let net = self.net;
+        let image = move |s: &Stage| {
+            let node = &net.nodes[s.nodes[0]];
+            !s.looped && node.shape.image().is_some() && !matches!(node.op, Op::Linear(_))
+        };
+        let runs = stages.chunk_by(move |a, b| image(a) && image(b));
+        runs.map(move |run| {
+            let chunk = if run[0].looped {
+                1
+            } else if image(&run[0]) {
+                let rows = run
+                    .iter()
+                    .map(|s| padded(net.nodes[s.nodes[0]].shape.size()));
+                (CHUNK / (rows.sum::<usize>() * samples * size_of::<R>())).max(1)
+            } else {
+                steps
+            };
+            (run, chunk)
+        })
     }
 
     fn weights(&self, weight: usize, bias: Option<usize>) -> (&'a [R], Option<&'a [R]>) {
@@ -182,7 +216,7 @@ impl<R: Lanes> Block<R> {
 
     /// Runs stages forward.
     pub fn forward(&mut self, pass: &Pass<'_, R>, stages: &[Stage]) {
-        for (stages, chunk) in self.passages(pass, stages) {
+        for (stages, chunk) in pass.passages(stages, self.range.len(), self.steps) {
             for start in (0..self.steps).step_by(chunk) {
                 let steps = start..(start + chunk).min(self.steps);
                 for &i in stages.iter().flat_map(|s| &s.nodes) {
@@ -192,48 +226,26 @@ impl<R: Lanes> Block<R> {
         }
     }
 
-    /// Stages that run together, and the steps that they take at a time: loops go step by step; images go as many steps
-    /// as keep what they hand to each other in the second cache; everything else takes all steps at once, so that
-    /// weights stay where they are.
-    fn passages<'s>(&self, pass: &Pass<'_, R>, stages: &'s [Stage]) -> Vec<(&'s [Stage], usize)> {
-        let image = |s: &Stage| {
-            let node = &pass.net.nodes[s.nodes[0]];
-            !s.looped && node.shape.image().is_some() && !matches!(node.op, Op::Linear(_))
-        };
-        let mut out = Vec::new();
-        for stages in stages.chunk_by(|a, b| image(a) && image(b)) {
-            let chunk = if stages[0].looped {
-                1
-            } else if image(&stages[0]) {
-                let rows = stages.iter().map(|s| self.slots[s.nodes[0]].row).sum::<usize>();
-                (CHUNK / (rows * self.range.len() * size_of::<R>()).max(1)).max(1)
-            } else {
-                self.steps
-            };
-            out.push((stages, chunk));
-        }
-        out
-    }
-
     fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
         let node = &pass.net.nodes[i];
         let Some(&edge) = node.sources.first() else {
             return;
         };
+        if let Op::Linear(l) = &node.op
+            && self.slots[i].class == Class::Fused
+        {
+            let source = self.slots[edge.node].signal(edge.delay);
+            if steps.len() < self.steps || !l.prefers_dense(&source, self.steps) {
+                return;
+            }
+            self.slots[i].begin(Class::Dense, self.steps, true);
+        }
         let mut slot = self.take(i);
         let source = self.slots[edge.node].signal(edge.delay);
         match &node.op {
             Op::Input | Op::Flatten => {}
             Op::Linear(l) => {
-                if slot.class == Class::Fused
-                    && steps.len() == self.steps
-                    && l.prefers_dense(&source, self.steps)
-                {
-                    slot.begin(Class::Dense, self.steps, true);
-                }
-                if slot.class != Class::Fused {
-                    l.forward(pass.weights(l.weight, l.bias), &source, &mut slot, steps);
-                }
+                l.forward(pass.weights(l.weight, l.bias), &source, &mut slot, steps);
             }
             Op::Conv(c) => c.forward(pass.weights(c.weight, c.bias), &source, &mut slot, steps),
             Op::Pool(p) => p.forward(&source, &mut slot, steps),
@@ -304,7 +316,7 @@ impl<R: Lanes> Block<R> {
 
     /// Runs stages backward, the last one first.
     pub fn backward(&mut self, pass: &Pass<'_, R>, stages: &[Stage], totals: &mut Totals<R>) {
-        for (stages, chunk) in self.passages(pass, stages).into_iter().rev() {
+        for (stages, chunk) in pass.passages(stages, self.range.len(), self.steps).rev() {
             let looped = stages[0].looped;
             for start in (0..self.steps).step_by(chunk).rev() {
                 let steps = start..(start + chunk).min(self.steps);
@@ -428,13 +440,7 @@ impl<R: Lanes> Block<R> {
     }
 
     /// Adds the gradients of a node's parameters.
-    fn gradient(
-        &self,
-        pass: &Pass<'_, R>,
-        i: usize,
-        steps: Range<usize>,
-        totals: &mut Totals<R>,
-    ) {
+    fn gradient(&self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>, totals: &mut Totals<R>) {
         let node = &pass.net.nodes[i];
         let Some(edge) = node.sources.first() else {
             return;
@@ -455,7 +461,13 @@ impl<R: Lanes> Block<R> {
             Op::Linear(l) => {
                 let error = self.error(pass, i);
                 let extent = (samples, steps.end);
-                l.gradient(error, &source, extent, pairs, &mut totals.gradients[l.weight]);
+                l.gradient(
+                    error,
+                    &source,
+                    extent,
+                    pairs,
+                    &mut totals.gradients[l.weight],
+                );
                 if let Some(b) = l.bias {
                     crate::synapse::Linear::bias_gradient(error, extent, &mut totals.gradients[b]);
                 }
@@ -463,7 +475,13 @@ impl<R: Lanes> Block<R> {
             Op::Conv(c) => {
                 let error = self.error(pass, i);
                 let extent = (samples, steps);
-                c.gradient(error, &source, extent.clone(), pairs, &mut totals.gradients[c.weight]);
+                c.gradient(
+                    error,
+                    &source,
+                    extent.clone(),
+                    pairs,
+                    &mut totals.gradients[c.weight],
+                );
                 if let Some(b) = c.bias {
                     c.bias_gradient(error, extent, &mut totals.gradients[b]);
                 }

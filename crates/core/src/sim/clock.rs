@@ -237,47 +237,18 @@ impl<R: Lanes> Network<R> {
         input: &Input<R>,
         probes: &[Probe],
     ) -> Result<Record<R>> {
-        input.check(self)?;
-        let (samples, steps) = input.extent();
-        if samples != state.samples {
-            return Err(Error::invalid(
-                "samples",
-                "the input",
-                format!("{} as the state has", state.samples),
-                samples,
-            ));
-        }
         let mut pass = Pass::new(self, false);
         let probes: Vec<Found> = probes.iter().map(|p| self.find(p)).collect::<Result<_>>()?;
-        probes
-            .iter()
-            .for_each(|p| pass.keep[p.node] |= p.column.is_some());
-        let one = |block: &mut Block<R>| {
-            let fresh = block.steps == 0;
-            block.begin(&pass, input, fresh);
-            block.forward(&pass, &self.stages);
-        };
-        match &mut state.blocks[..] {
-            [block] => one(block),
-            blocks => blocks.par_iter_mut().for_each(one),
+        for p in probes.iter().filter(|p| p.column.is_some()) {
+            pass.keep.push(p.node);
         }
+        let mut output = Vec::new();
+        self.go(&pass, state, input, &mut output)?;
         let mut record = Record {
             activity: self.activity(&state.blocks),
-            output: Vec::with_capacity(samples * steps * self.outputs()),
+            output,
             traces: Vec::new(),
         };
-        let last = self.nodes.len() - 1;
-        let all = Found {
-            node: last,
-            column: None,
-            neurons: (0..self.outputs()).collect(),
-        };
-        for block in &state.blocks {
-            if let Some(node) = self.not_finite(block) {
-                return Err(self.diverged(node));
-            }
-            self.read(block, &pass, &all, &mut record.output);
-        }
         for probe in &probes {
             let mut data = Vec::new();
             for block in &state.blocks {
@@ -291,9 +262,87 @@ impl<R: Lanes> Network<R> {
         Ok(record)
     }
 
+    /// Runs a chunk of steps on from `state`, for what the readout hands on alone: `[samples][steps][outputs]`, in place
+    /// of what was in `output`.
+    ///
+    /// ```
+    /// use cortado::{network::{Network, NetworkSpec}, sim::clock::Input, spikes::Spikes};
+    /// let spec = NetworkSpec::new(1e-3).linear("w", 1).population("p", "if", &[("v_threshold", 2.5)]);
+    /// let mut net = Network::<f32>::new(&[1], &spec, 0).unwrap();
+    /// net.set("w.weight", &[1.0]).unwrap();
+    /// let (mut state, mut output) = (net.rest(1), Vec::new());
+    /// let spike = Input::Spikes(Spikes::from_dense(1, 1, 1, &[1.0]).unwrap());
+    /// for fired in [0.0, 0.0, 1.0, 0.0, 0.0, 1.0] {
+    ///     net.stream(&mut state, &spike, &mut output).unwrap();
+    ///     assert_eq!(output, [fired]);
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Network::advance`].
+    pub fn stream(
+        &self,
+        state: &mut State<R>,
+        input: &Input<R>,
+        output: &mut Vec<R>,
+    ) -> Result<()> {
+        self.go(&Pass::new(self, false), state, input, output)
+    }
+
+    fn go(
+        &self,
+        pass: &Pass<'_, R>,
+        state: &mut State<R>,
+        input: &Input<R>,
+        output: &mut Vec<R>,
+    ) -> Result<()> {
+        input.check(self)?;
+        let (samples, steps) = input.extent();
+        if samples != state.samples {
+            return Err(Error::invalid(
+                "samples",
+                "the input",
+                format!("{} as the state has", state.samples),
+                samples,
+            ));
+        }
+        let one = |block: &mut Block<R>| {
+            let fresh = block.steps == 0;
+            block.begin(pass, input, fresh);
+            block.forward(pass, &self.stages);
+        };
+        match &mut state.blocks[..] {
+            [block] => one(block),
+            blocks => blocks.par_iter_mut().for_each(one),
+        }
+        output.clear();
+        output.reserve(samples * steps * self.outputs());
+        let (last, n) = (self.nodes.len() - 1, self.outputs());
+        for block in &state.blocks {
+            if let Some(node) = self.not_finite(block) {
+                return Err(self.diverged(node));
+            }
+            let slot = &block.slots[last];
+            for b in 0..slot.samples {
+                for t in 0..steps {
+                    let start = output.len();
+                    output.resize(start + n, R::ZERO);
+                    slot.signal(0).expand(b, t, &mut output[start..]);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A population of the block whose membrane is not finite: that stays in a state, or reaches the readout's.
     pub(crate) fn not_finite(&self, block: &Block<R>) -> Option<usize> {
-        let bad = |&(i, _): &(usize, _)| block.slots[i].state.iter().any(|v: &R| !v.finite());
+        let bad = |&(i, _): &(usize, _)| {
+            let state = &block.slots[i].state;
+            R::vectorize(
+                #[inline(always)]
+                || state.iter().fold(false, |bad, v: &R| bad | !v.finite()),
+            )
+        };
         self.populations().find(bad).map(|(i, _)| i)
     }
 

@@ -109,15 +109,15 @@ impl<R: Lanes> Pass<'_, R> {
             }
         }
         slot.fired.resize(samples * tiles * steps, 0);
-        let tape = self.train && self.net.nodes[node].learns || self.keep[node];
+        let tape = self.train && self.net.nodes[node].learns || self.keep.contains(&node);
         let len = samples * steps * self.columns(p, node) * tiles * TILE;
         slot.tape.resize(if tape { len } else { 0 }, R::ZERO);
     }
 }
 
 impl<R: Lanes> Block<R> {
-    /// What an edge brings to a tile of a sample.
-    fn term<'s>(&'s self, pass: &'s Pass<'_, R>, edge: Edge, b: usize, tile: usize) -> Term<'s, R> {
+    /// What an edge brings.
+    fn term<'s>(&'s self, pass: &'s Pass<'_, R>, edge: Edge) -> Term<'s, R> {
         let port = if pass.current(self, edge.node) {
             Port::Current
         } else {
@@ -132,11 +132,11 @@ impl<R: Lanes> Block<R> {
                     offsets: &slot.rows.offsets,
                     index: &slot.rows.index,
                     values: slot.rows.values(),
-                    first: (slot.lead - from.delay) * slot.samples + b,
+                    first: (slot.lead - from.delay) * slot.samples,
                     stride: slot.samples,
-                    weights: &net.params[l.weight].data[tile * l.inputs * TILE..]
-                        [..l.inputs * TILE],
-                    bias: l.bias.map(|k| &net.params[k].data[tile * TILE..][..TILE]),
+                    weights: &net.params[l.weight].data,
+                    inputs: l.inputs,
+                    bias: l.bias.map(|k| &net.params[k].data[..]),
                 }
             }
             _ => match slot.signal(edge.delay) {
@@ -148,9 +148,8 @@ impl<R: Lanes> Block<R> {
                     offsets: &rows.offsets,
                     index: &rows.index,
                     values: rows.values(),
-                    first: first + b,
+                    first,
                     stride: samples,
-                    tile: tile * TILE,
                 },
                 Signal::Dense {
                     data,
@@ -159,12 +158,11 @@ impl<R: Lanes> Block<R> {
                     row,
                 } => Source::Each {
                     data,
-                    base: b * batch + origin + tile * TILE,
+                    base: origin,
+                    batch,
                     stride: row,
                 },
-                Signal::Constant { data, row } => {
-                    Source::Constant(&data[b * row + tile * TILE..][..TILE])
-                }
+                Signal::Constant { data, row } => Source::Constant { data, batch: row },
             },
         };
         Term { port, source }
@@ -181,60 +179,60 @@ impl<R: Lanes> Block<R> {
         let edges = &pass.net.nodes[node].sources;
         let (samples, total, row) = (slot.samples, slot.steps, slot.row);
         let (tiles, states) = (p.tiles(), p.model.states());
-        let layout = pass.layout(p, node, total);
-        let keep = pass.keeps_inputs(p);
-        let membrane = p.output() == Output::Membrane;
         // A recurrent projection reads what this population fired before.
         self.slots[node].rows = std::mem::take(&mut slot.rows);
-        for tile in 0..tiles {
-            for b in 0..samples {
-                let none = Term {
-                    port: Port::Current,
-                    source: Source::Each {
-                        data: &[],
-                        base: 0,
-                        stride: 0,
-                    },
-                };
-                let (mut few, many);
-                let terms = if edges.len() <= 4 {
-                    few = [none; 4];
-                    for (term, &e) in few.iter_mut().zip(edges) {
-                        *term = self.term(pass, e, b, tile);
-                    }
-                    &few[..edges.len()]
-                } else {
-                    let terms = edges.iter().map(|&e| self.term(pass, e, b, tile));
-                    many = terms.collect::<Vec<_>>();
-                    &many[..]
-                };
-                let taped = !slot.tape.is_empty();
-                let place = (b * (slot.lead + total) + slot.lead) * row + tile * TILE;
-                let dense = slot.class == Class::Dense;
-                let (to_membrane, to_graded) = match (dense, membrane) {
-                    (false, _) => (None, None),
-                    (true, true) => (Some((&mut slot.data[..], place, row)), None),
-                    (true, false) => (None, Some((&mut slot.data[..], place, row))),
-                };
-                let cell = tile * samples + b;
-                p.model.forward(&mut Forward {
-                    constants: p.tile_constants(tile),
-                    rules: pass.rules(),
-                    terms,
-                    steps: steps.clone(),
-                    state: &mut slot.state[cell * states * TILE..][..states * TILE],
-                    tape: taped.then_some((&mut slot.tape[..], layout.base(b, tile), layout)),
-                    inputs: if keep {
-                        [Some(states), Some(states + 1)]
-                    } else {
-                        [None, None]
-                    },
-                    fired: &mut slot.fired[cell * total + steps.start..][..steps.len()],
-                    membrane: to_membrane,
-                    graded: to_graded,
-                });
+        let none = Term {
+            port: Port::Current,
+            source: Source::Constant {
+                data: &[],
+                batch: 0,
+            },
+        };
+        let (mut few, many);
+        let terms = if edges.len() <= 4 {
+            few = [none; 4];
+            for (term, &e) in few.iter_mut().zip(edges) {
+                *term = self.term(pass, e);
             }
-        }
+            &few[..edges.len()]
+        } else {
+            many = edges
+                .iter()
+                .map(|&e| self.term(pass, e))
+                .collect::<Vec<_>>();
+            &many[..]
+        };
+        let out = (slot.class == Class::Dense).then(|| {
+            let layout = Layout {
+                origin: slot.lead * row,
+                ..Layout::by_step(slot.lead + total, 1, row)
+            };
+            (&mut slot.data[..], layout)
+        });
+        let (membrane, graded) = match p.output() {
+            Output::Membrane => (out, None),
+            Output::Spikes => (None, out),
+        };
+        let layout = pass.layout(p, node, total);
+        p.model.forward(&mut Forward {
+            constants: &p.constants,
+            rules: pass.rules(),
+            terms,
+            tiles,
+            samples,
+            steps: steps.clone(),
+            total,
+            state: &mut slot.state,
+            tape: (!slot.tape.is_empty()).then_some((&mut slot.tape[..], layout)),
+            inputs: if pass.keeps_inputs(p) {
+                [Some(states), Some(states + 1)]
+            } else {
+                [None, None]
+            },
+            fired: &mut slot.fired,
+            membrane,
+            graded,
+        });
         slot.rows = std::mem::take(&mut self.slots[node].rows);
         match slot.class {
             Class::Rows => {
@@ -266,8 +264,7 @@ impl<R: Lanes> Block<R> {
         by_constants: &mut [R],
     ) {
         let mut slot = self.take(node);
-        let (samples, total, row) = (slot.samples, slot.steps, slot.row);
-        let (tiles, states, k) = (p.tiles(), p.model.states(), p.model.constants());
+        let (total, row, states) = (slot.steps, slot.row, p.model.states());
         let layout = pass.layout(p, node, total);
         let columns = pass.columns(p, node);
         if steps.end == total {
@@ -282,53 +279,49 @@ impl<R: Lanes> Block<R> {
             stretch: pass.stretch,
         };
         let pieces: Vec<Range<usize>> = pieces.pieces(steps).collect();
-        for tile in 0..tiles {
-            for b in 0..samples {
-                for piece in pieces.iter().rev() {
-                    let carry =
-                        &mut slot.state[(tile * samples + b) * states * TILE..][..states * TILE];
-                    if piece.end % pass.stretch == 0 {
-                        carry.fill(R::ZERO);
-                    }
-                    let own = b * row + tile * TILE;
-                    let each = if slot.error.is_empty() {
-                        Incoming::Zero
-                    } else {
-                        Incoming::Each {
-                            data: &slot.error,
-                            offset: b * total * row + tile * TILE,
-                            stride: row,
-                        }
-                    };
-                    let steady = if slot.steady.is_empty() {
-                        Incoming::Zero
-                    } else {
-                        Incoming::Constant(&slot.steady[own..][..TILE])
-                    };
-                    p.model.backward(&mut Backward {
-                        constants: p.tile_constants(tile),
-                        rules: pass.rules(),
-                        surrogate: pass.net.spec.surrogate,
-                        detach: pass.net.spec.detach_reset,
-                        steps: piece.clone(),
-                        initial: &p.rest[tile * states * TILE..][..states * TILE],
-                        carry,
-                        tape: (&mut slot.tape, layout.base(b, tile), layout),
-                        inputs: if pass.keeps_inputs(p) {
-                            [Some(states), Some(states + 1)]
-                        } else {
-                            [None, None]
-                        },
-                        pulse_column: pulses.then_some(0),
-                        current_column: currents.then_some(usize::from(columns > 1)),
-                        output: [each, steady],
-                        membrane: p.output() == Output::Membrane,
-                        by_constants: p
-                            .trained()
-                            .then(|| &mut by_constants[tile * k * TILE..][..k * TILE]),
-                    });
-                }
+        for piece in pieces.iter().rev() {
+            if piece.end % pass.stretch == 0 {
+                slot.state.fill(R::ZERO);
             }
+            let each = if slot.error.is_empty() {
+                Incoming::Zero
+            } else {
+                Incoming::Each {
+                    data: &slot.error,
+                    batch: total * row,
+                    stride: row,
+                }
+            };
+            let steady = if slot.steady.is_empty() {
+                Incoming::Zero
+            } else {
+                Incoming::Constant {
+                    data: &slot.steady,
+                    batch: row,
+                }
+            };
+            p.model.backward(&mut Backward {
+                constants: &p.constants,
+                rules: pass.rules(),
+                surrogate: pass.net.spec.surrogate,
+                detach: pass.net.spec.detach_reset,
+                tiles: p.tiles(),
+                samples: slot.samples,
+                steps: piece.clone(),
+                initial: &p.rest,
+                carry: &mut slot.state,
+                tape: (&mut slot.tape, layout),
+                inputs: if pass.keeps_inputs(p) {
+                    [Some(states), Some(states + 1)]
+                } else {
+                    [None, None]
+                },
+                pulse_column: pulses.then_some(0),
+                current_column: currents.then_some(usize::from(columns > 1)),
+                output: [each, steady],
+                membrane: p.output() == Output::Membrane,
+                by_constants: p.trained().then_some(&mut *by_constants),
+            });
         }
         self.slots[node] = slot;
         let steps = pieces.first().map_or(0, |p| p.start)..pieces.last().map_or(0, |p| p.end);
@@ -338,7 +331,13 @@ impl<R: Lanes> Block<R> {
                 let current = pass.current(self, e.node);
                 let mut to = self.take(e.node);
                 let fresh = from.first == Some(node) && to.class != Class::Constant;
-                self.hand_down(pass, (node, current), (&mut to, fresh), e.delay, steps.clone());
+                self.hand_down(
+                    pass,
+                    (node, current),
+                    (&mut to, fresh),
+                    e.delay,
+                    steps.clone(),
+                );
                 self.slots[e.node] = to;
             }
         }

@@ -55,10 +55,11 @@ impl<R: Float> Rows<R> {
         if !self.values.is_empty() {
             self.values.drain(..cut as usize);
         }
-        let kept = self.offsets[first..].iter().map(|o| o - cut);
-        self.offsets = std::iter::repeat_n(0, rows.saturating_sub(have))
-            .chain(kept)
-            .collect();
+        self.offsets.drain(..first);
+        self.offsets.iter_mut().for_each(|o| *o -= cut);
+        for _ in have..rows {
+            self.offsets.insert(0, 0);
+        }
     }
 
     /// No rows.
@@ -124,7 +125,7 @@ impl<'a, R: Float> Signal<'a, R> {
         }
     }
 
-    /// Writes a step's values to `out`.
+    /// Writes a step's values to `out`, as many as there is room for.
     pub fn expand(&self, b: usize, t: usize, out: &mut [R]) {
         match (self.sparse(b, t), self.dense(b, t)) {
             (Some((index, values)), _) => {
@@ -133,7 +134,10 @@ impl<'a, R: Float> Signal<'a, R> {
                     out[i as usize] = values.map_or(R::ONE, |v| v[n]);
                 }
             }
-            (_, Some(row)) => out[..row.len()].copy_from_slice(row),
+            (_, Some(row)) => {
+                let n = out.len().min(row.len());
+                out[..n].copy_from_slice(&row[..n]);
+            }
             _ => {}
         }
     }
@@ -291,7 +295,11 @@ impl<R: Float> Slot<R> {
 
     /// Makes room for errors that are written before they are read.
     pub fn make_room_for_error(&mut self) {
-        let steps = if self.class == Class::Constant { 1 } else { self.steps };
+        let steps = if self.class == Class::Constant {
+            1
+        } else {
+            self.steps
+        };
         self.error.resize(self.samples * self.row * steps, R::ZERO);
     }
 }

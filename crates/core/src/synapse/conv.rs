@@ -71,7 +71,10 @@ impl Conv {
                     continue;
                 };
                 // Taps that reach neighbours make one span, if nothing of another group lies between.
-                match (end == Some((pixel, tap)) && self.groups == 1, self.spans.last_mut()) {
+                match (
+                    end == Some((pixel, tap)) && self.groups == 1,
+                    self.spans.last_mut(),
+                ) {
                     (true, Some(span)) => span.len += og as u32,
                     _ => self.spans.push(Span {
                         kernel: ((row * kw + tap) * og) as u32,
@@ -91,7 +94,11 @@ impl Conv {
         let (channel, pixel) = ((input % c) as usize, (input / c) as usize);
         let (cg, og) = (self.input[0] / self.groups, self.output[0] / self.groups);
         let kernel = channel * self.kernel[0] * self.kernel[1] * og;
-        let output = if self.groups == 1 { 0 } else { channel / cg * og };
+        let output = if self.groups == 1 {
+            0
+        } else {
+            channel / cg * og
+        };
         let range = self.offsets[pixel] as usize..self.offsets[pixel + 1] as usize;
         (&self.spans[range], kernel, output)
     }

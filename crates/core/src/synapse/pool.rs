@@ -214,7 +214,9 @@ impl Pool {
     fn route_spikes<R: Float>(&self, index: &[u32], error: &[R], left: &mut [R], out: &mut [R]) {
         left.copy_from_slice(error);
         for &i in index {
-            self.windows_of(i as usize, |o| out[i as usize] += std::mem::take(&mut left[o]));
+            self.windows_of(i as usize, |o| {
+                out[i as usize] += std::mem::take(&mut left[o])
+            });
         }
         let ([c, _, w], [_, _, ow]) = (self.input, self.output);
         for (pixel, left) in left.chunks_exact(c).enumerate() {
