@@ -1,11 +1,12 @@
 //! The command `cortado`.
 
 mod commands;
+mod experiment;
 mod recipe;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{bench, recipes, train};
+use commands::{bench, eval, recipes, train};
+use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
 #[derive(Parser)]
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Train a recipe and test it
     Train(train::Args),
+    /// Test what a run has learned
+    Eval(eval::Args),
     /// Time training and inference on this machine
     Bench(bench::Args),
     /// List the recipes
@@ -29,10 +32,25 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Recipes { json } => recipes::run(json),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) if closed(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+/// Whether whoever read our output has enough of it.
+fn closed(e: &anyhow::Error) -> bool {
+    let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    e.chain().any(|e| e.downcast_ref().is_some_and(broken))
 }

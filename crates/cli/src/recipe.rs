@@ -7,17 +7,21 @@ use cortado::network::NetworkSpec;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+macro_rules! embedded {
+    ($($name:literal),*) => {
+        [$(($name, include_str!(concat!("../../../recipes/", $name, ".toml")))),*]
+    };
+}
+
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 3] = [
-    ("digits", include_str!("../../../recipes/digits.toml")),
-    (
-        "mnist-direct",
-        include_str!("../../../recipes/mnist-direct.toml"),
-    ),
-    (
-        "fashion-direct",
-        include_str!("../../../recipes/fashion-direct.toml"),
-    ),
+const RECIPES: [(&str, &str); 7] = embedded![
+    "digits",
+    "mnist-direct",
+    "mnist-latency",
+    "fashion-direct",
+    "mnist-conv",
+    "fashion-conv",
+    "yin-yang"
 ];
 
 /// An experiment.

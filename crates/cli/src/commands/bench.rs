@@ -12,6 +12,7 @@ use cortado::spikes::Spikes;
 use cortado::surrogate::{Shape, Surrogate};
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
+use std::io::Write;
 use std::time::Instant;
 
 /// Arguments of `cortado bench`.
@@ -277,19 +278,21 @@ pub fn run(args: &Args) -> Result<()> {
         .num_threads(args.threads.unwrap_or(0))
         .build()?;
     pool.install(|| {
+        let mut out = std::io::stdout();
         let all = Work::value_variants();
         let works = args.work.as_ref().map_or(all, std::slice::from_ref);
         if !args.json {
-            println!("{}", Limits::measure());
-            println!(
+            writeln!(out, "{}", Limits::measure())?;
+            writeln!(
+                out,
                 "{:16} {:>10} {:>10} {:>8} {:>8}  spikes per neuron and step",
                 "work", "median ms", "least ms", "MiB", "repeats"
-            );
+            )?;
         }
         for &work in works {
             let m = measure(work, args)?;
             if args.json {
-                println!("{m}");
+                writeln!(out, "{m}")?;
                 continue;
             }
             let number = |key: &str| m[key].as_f64().unwrap_or(f64::NAN);
@@ -298,7 +301,8 @@ pub fn run(args: &Args) -> Result<()> {
                     |(k, v): (&String, &Value)| format!("{k} {:.4}", v.as_f64().unwrap_or(0.0));
                 rates.iter().map(show).collect()
             });
-            println!(
+            writeln!(
+                out,
                 "{:16} {:10.3} {:10.3} {:8.0} {:8}  {}",
                 work.name(),
                 number("median_s") * 1e3,
@@ -306,7 +310,7 @@ pub fn run(args: &Args) -> Result<()> {
                 number("peak_rss_mb"),
                 m["repeats"],
                 rates.join(", ")
-            );
+            )?;
         }
         Ok(())
     })

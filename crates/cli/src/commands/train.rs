@@ -1,19 +1,22 @@
 //! `cortado train`: a recipe from data to test accuracy.
 
+use crate::experiment::{self, Folder};
 use crate::recipe::{self, Recipe};
 use anyhow::{Context, Result};
-use cortado::encode::Presentation;
-use cortado::learn::{BatchReport, Fit, evaluate};
+use cortado::learn::Fit;
 use cortado::network::Network;
-use cortado::sim::clock::Input;
-use cortado_data::Dataset;
-use std::time::Instant;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Arguments of `cortado train`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Name of a recipe, see `cortado recipes`
-    recipe: String,
+    /// Name of a recipe, see `cortado recipes`, or a file that ends in .toml
+    #[arg(required_unless_present = "resume")]
+    recipe: Option<String>,
     /// Override a value of the recipe
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -23,89 +26,146 @@ pub struct Args {
     /// Only the last line, one JSON object
     #[arg(long)]
     json: bool,
+    /// Folder that the run leaves; runs/RECIPE-SEED-NUMBER if absent
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Go on with the run in that folder, from its checkpoint
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["recipe", "set", "out"])]
+    resume: Option<PathBuf>,
+    /// Seconds between checkpoints; there is one after each epoch besides
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    checkpoint: f64,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let recipe = recipe::load(&args.recipe, &args.set)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.unwrap_or(0))
         .build()?;
-    pool.install(|| train(&recipe, args.json))
-}
-
-/// Samples of a data set as a recipe has them encoded; `round` 0 is the test, the epochs follow.
-fn batch(
-    recipe: &Recipe,
-    data: &Dataset,
-    ids: &[usize],
-    round: u64,
-) -> cortado::Result<(Input<f32>, Vec<u32>)> {
-    let values: Vec<f32> = ids
-        .iter()
-        .flat_map(|&i| data.sample(i).iter().copied())
-        .collect();
-    let names: Vec<u32> = ids.iter().map(|&i| i as u32).collect();
-    let at = Presentation {
-        steps: recipe.steps,
-        dt: recipe.network.dt,
-        seed: recipe.seed,
-        round,
-    };
-    let input = recipe.encoder.encode(&values, &names, &at)?;
-    Ok((input, ids.iter().map(|&i| data.label(i)).collect()))
-}
-
-/// Samples that are tested together.
-const TEST_BATCH: usize = 256;
-
-/// The whole test set.
-fn test(recipe: &Recipe, net: &Network<f32>, data: &Dataset) -> Result<BatchReport> {
-    let mut sum = BatchReport::default();
-    let all: Vec<usize> = (0..data.len()).collect();
-    for chunk in all.chunks(TEST_BATCH) {
-        let (input, labels) = batch(recipe, data, chunk, 0)?;
-        sum.add(evaluate(net, &input, &labels, &recipe.train.objective)?);
-    }
-    Ok(sum)
-}
-
-fn train(recipe: &Recipe, json: bool) -> Result<()> {
-    let start = Instant::now();
-    let mut split =
-        cortado_data::load(&recipe.data.name, recipe.data.folder.as_ref()).context("data")?;
-    if recipe.data.limit > 0 {
-        split.train.truncate(recipe.data.limit);
-    }
-    let net = Network::<f32>::new(&split.train.shape, &recipe.network, recipe.seed)?;
-    let mut fit = Fit::new(net, recipe.train.clone())?;
-    for epoch in 0..recipe.train.epochs {
-        let sum = fit.epoch(
-            split.train.len(),
-            |ids, epoch| batch(recipe, &split.train, ids, epoch + 1),
-            |_| Ok(()),
-        )?;
-        if !json {
-            println!(
-                "epoch {:3}  loss {:.4}  training accuracy {:.4}  {:.1} s",
-                epoch + 1,
-                sum.loss,
-                sum.correct as f64 / sum.samples as f64,
-                start.elapsed().as_secs_f64()
-            );
+    pool.install(|| match &args.resume {
+        Some(path) => {
+            let (folder, recipe) = Folder::open(path)?;
+            train(args, &recipe, &folder, true)
         }
+        None => {
+            let name = args.recipe.as_deref().unwrap_or_default();
+            let recipe = recipe::load(name, &args.set)?;
+            let folder = Folder::create(args.out.as_deref(), name, &recipe)?;
+            train(args, &recipe, &folder, false)
+        }
+    })
+}
+
+fn train(args: &Args, recipe: &Recipe, folder: &Folder, resume: bool) -> Result<()> {
+    let start = Instant::now();
+    let split = experiment::data(recipe)?;
+    let samples = split.train.len();
+    let fresh = || {
+        let net = Network::<f32>::new(&split.train.shape, &recipe.network, recipe.seed)?;
+        Ok::<_, anyhow::Error>(Fit::new(net, recipe.train.clone())?)
+    };
+    // A run may have been stopped before its first checkpoint.
+    let (mut fit, before) = if resume && folder.checkpoint().exists() {
+        folder.load()?
+    } else {
+        (fresh()?, 0.0)
+    };
+    folder.rewind(fit.epochs(samples))?;
+    let seconds = || before + start.elapsed().as_secs_f64();
+    let save = |fit: &Fit<f32>| fit.save(&folder.checkpoint(), json!({ "seconds": seconds() }));
+    let mut say = Say::new(args.json, recipe, &fit);
+    let mut saved = Instant::now();
+    while fit.epochs(samples) < recipe.train.epochs {
+        let epoch = fit.epochs(samples) + 1;
+        say.begin(epoch, samples, &fit);
+        let sum = fit.epoch(
+            samples,
+            |ids, epoch| experiment::batch(recipe, &split.train, ids, epoch + 1),
+            |fit| {
+                say.step(fit);
+                if saved.elapsed().as_secs_f64() >= args.checkpoint {
+                    save(fit)?;
+                    saved = Instant::now();
+                }
+                Ok(())
+            },
+        )?;
+        save(&fit)?;
+        let line = json!({
+            "epoch": epoch, "loss": sum.loss, "accuracy": sum.correct as f64 / sum.samples as f64,
+            "spikes_per_sample": sum.spikes as f64 / sum.samples as f64, "seconds": seconds(),
+        });
+        folder.log(&line)?;
+        say.end(&format!(
+            "epoch {epoch:3}  loss {:.4}  training accuracy {:.4}  {:.1} s",
+            sum.loss,
+            sum.correct as f64 / sum.samples as f64,
+            seconds()
+        ))?;
     }
-    let sum = test(recipe, &fit.net, &split.test)?;
-    let n = sum.samples as f64;
-    let accuracy = sum.correct as f64 / n;
-    println!(
-        "{}",
-        serde_json::json!({
-            "accuracy": accuracy, "metric": accuracy, "metric_name": "accuracy", "loss": sum.loss,
-            "epochs": recipe.train.epochs, "seconds": start.elapsed().as_secs_f64(),
-            "spikes_per_sample": sum.spikes as f64 / n, "synops_per_sample": sum.synops as f64 / n,
-            "seed": recipe.seed, "threads": rayon::current_num_threads(),
-        })
-    );
-    Ok(())
+    let mut result = experiment::test(recipe, &fit.net, &split.test)?;
+    result["epochs"] = json!(recipe.train.epochs);
+    result["seconds"] = json!(seconds());
+    result["run"] = json!(folder.path().display().to_string());
+    folder.log(&result)?;
+    writeln!(std::io::stdout(), "{result}").context("cannot write the result")
+}
+
+/// What a run says of itself: a bar on a terminal, a line for each epoch in a pipe, nothing under `--json`.
+struct Say {
+    bar: ProgressBar,
+    silent: bool,
+}
+
+impl Say {
+    fn new(json: bool, recipe: &Recipe, fit: &Fit<f32>) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !json;
+        let target = if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let template = "{prefix} {wide_bar} {pos}/{len} samples  {per_sec}  {eta} left  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        if terminal {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        let say = Self { bar, silent: json };
+        if terminal {
+            say.bar.println(format!("{}\n{}", recipe.about, fit.net));
+        }
+        say
+    }
+
+    fn begin(&self, epoch: usize, samples: usize, fit: &Fit<f32>) {
+        self.bar.reset();
+        self.bar.set_prefix(format!("epoch {epoch:3}"));
+        self.bar.set_length(samples as u64);
+        self.bar.set_position(fit.sum.samples as u64);
+    }
+
+    fn step(&self, fit: &Fit<f32>) {
+        self.bar.set_position(fit.sum.samples as u64);
+        self.bar.set_message(format!("loss {:.4}", fit.sum.loss));
+    }
+
+    fn end(&mut self, line: &str) -> Result<()> {
+        if self.silent {
+            return Ok(());
+        }
+        if self.bar.is_hidden() {
+            return writeln!(std::io::stdout(), "{line}").context("cannot write to stdout");
+        }
+        self.bar.println(line);
+        Ok(())
+    }
+}
+
+impl Drop for Say {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }

@@ -38,7 +38,7 @@ impl From<Loss> for Objective {
 }
 
 /// What a batch gave.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BatchReport {
     /// Mean loss of a sample, the regularisers included.
     pub loss: f64,

@@ -28,6 +28,10 @@ pub trait Float:
     fn abs(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
+    /// Appends its bytes, the lowest first.
+    fn put(self, out: &mut Vec<u8>);
+    /// From as many bytes as it has, the lowest first; zero from another number of them.
+    fn get(bytes: &[u8]) -> Self;
     /// Whether neither infinite nor not a number.
     fn finite(self) -> bool;
     /// Runs `f` with the widest vector instructions that this processor has.
@@ -144,6 +148,12 @@ macro_rules! float {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 <$f>::sqrt(self)
+            }
+            fn put(self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+            fn get(bytes: &[u8]) -> Self {
+                bytes.try_into().map_or(0.0, Self::from_le_bytes)
             }
             #[inline(always)]
             fn finite(self) -> bool {
