@@ -1,8 +1,9 @@
 //! Gradients against central differences, with spikes replaced by the surrogate's integral so that there is
 //! something to differentiate.
 
-use cortado::learn::{Loss, Objective, gradients};
-use cortado::network::{Network, NetworkSpec, NodeKind, Pair, Window};
+use cortado::learn::{Loss, Objective, Rates, gradients};
+use cortado::network::{DelayedEdge, EdgeSpec, Network, NetworkSpec, NodeKind, Pair, Window};
+use cortado::neuron::{Arrivals, Convention, Decay, Gain, Output, Pulse, Reset, ResetTime, models};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::Input;
 use cortado::spikes::Spikes;
@@ -31,7 +32,7 @@ fn compare(
     objective: &Objective,
 ) {
     let mut spec = spec.clone();
-    spec.surrogate = Surrogate::new(Shape::Sigmoid).with_slope(4.0);
+    spec.surrogate = Surrogate::new(Shape::Sigmoid).with_slope(spec.surrogate.slope.unwrap_or(4.0));
     spec.detach_reset = false;
     let mut net = Network::<f64>::new(shape, &spec, 5).unwrap();
     net.smooth = true;
@@ -154,4 +155,257 @@ fn of_convolution_pooling_and_flattening() {
             compare(&what, &input, &shape, &readout(spec), &loss());
         }
     }
+}
+
+fn population(
+    neuron: &str,
+    reset: Reset,
+    train: &[&str],
+    per_neuron: bool,
+    params: &[(&str, f64)],
+) -> NodeKind {
+    let spec = NetworkSpec::new(1e-3).population("p", neuron, params);
+    let mut kind = spec.nodes[0].kind.clone();
+    if let NodeKind::Population {
+        reset: r,
+        train: t,
+        per_neuron: each,
+        ..
+    } = &mut kind
+    {
+        *r = reset;
+        *t = train.iter().map(|&s| s.into()).collect();
+        *each = per_neuron;
+    }
+    kind
+}
+
+/// Parameters under which a model is near threshold for weights of order one, and those whose gradient is looked at.
+fn lively(neuron: &str) -> (Vec<(&'static str, f64)>, Vec<&'static str>, f64) {
+    match neuron {
+        "if" => (vec![("v_threshold", 0.5)], vec!["v_threshold"], 1.0),
+        "lif" => (
+            vec![("v_threshold", 0.5)],
+            vec!["tau_mem", "v_threshold"],
+            1.0,
+        ),
+        "cuba_lif" => (
+            vec![("v_threshold", 0.1)],
+            vec!["tau_mem", "tau_syn", "v_threshold"],
+            1.0,
+        ),
+        "alif" => (
+            vec![("v_threshold", 0.5)],
+            vec!["tau_mem", "tau_adapt", "beta"],
+            1.0,
+        ),
+        // Volts and siemens: jumps of some millivolts.
+        "adex" => (
+            vec![("v_threshold", -45e-3)],
+            vec!["tau_mem", "tau_adapt"],
+            20e-3,
+        ),
+        "izhikevich" => (vec![("v_threshold", -40.0)], vec!["a", "d"], 10.0),
+        other => panic!("no parameters for {other}"),
+    }
+}
+
+#[test]
+fn of_every_neuron_and_its_parameters() {
+    for model in models() {
+        if model.output == Output::Membrane {
+            continue;
+        }
+        let (params, train, scale) = lively(model.name);
+        for (reset, per_neuron) in [
+            (Reset::Value, false),
+            (Reset::Subtract, true),
+            (Reset::None, false),
+        ] {
+            let mut spec = NetworkSpec::new(1e-3)
+                .linear("w", 5)
+                .node(
+                    "p",
+                    population(model.name, reset, &train, per_neuron, &params),
+                )
+                .recurrent();
+            if model.name == "izhikevich" {
+                // Millivolts; without a reset to value it runs away.
+                if reset != Reset::Value {
+                    continue;
+                }
+                spec.surrogate = spec.surrogate.with_slope(0.2);
+            }
+            for node in &mut spec.nodes {
+                if let NodeKind::Linear { scale: s, .. } = &mut node.kind {
+                    *s = scale;
+                }
+            }
+            let what = format!("{} {reset:?}", model.name);
+            compare(&what, &spikes(7), &[7], &readout(spec), &loss());
+        }
+    }
+}
+
+#[test]
+fn under_every_convention() {
+    let spec = NetworkSpec::new(1e-3)
+        .linear("w", 6)
+        .node(
+            "p",
+            population(
+                "cuba_lif",
+                Reset::Subtract,
+                &["tau_syn"],
+                false,
+                &[("v_threshold", 0.1)],
+            ),
+        )
+        .recurrent()
+        .linear("w2", 5)
+        .population("q", "lif", &[("v_threshold", 0.5), ("t_ref", 2e-3)]);
+    for arrivals in [Arrivals::AfterFlow, Arrivals::BeforeFlow] {
+        for (decay, gain) in [(Decay::Exact, Gain::Scaled), (Decay::Euler, Gain::Unscaled)] {
+            for (pulse, reset) in [
+                (Pulse::Dirac, ResetTime::NextStep),
+                (Pulse::Box, ResetTime::SameStep),
+            ] {
+                let mut spec = spec.clone();
+                spec.convention = Convention {
+                    arrivals,
+                    decay,
+                    gain,
+                    pulse,
+                    reset,
+                    ..Convention::default()
+                };
+                let what = format!("{:?}", spec.convention);
+                compare(&what, &spikes(7), &[7], &readout(spec), &loss());
+            }
+        }
+    }
+}
+
+#[test]
+fn of_batch_norm_dropout_delays_and_branches() {
+    let norm = NodeKind::BatchNorm {
+        momentum: 0.1,
+        epsilon: 1e-5,
+    };
+    let (input, shape) = image();
+    let image = NetworkSpec::new(1e-3)
+        .conv2d("c1", 3, 3)
+        .node("norm", norm.clone())
+        .population("a", "lif", &[("v_threshold", 0.5)])
+        .node("drop", NodeKind::Dropout { p: 0.3 })
+        .flatten("flat");
+    compare(
+        "norm of an image, dropout",
+        &input,
+        &shape,
+        &readout(image),
+        &loss(),
+    );
+    let late = |node: &str, delay: f64| {
+        EdgeSpec::Delayed(DelayedEdge {
+            node: node.into(),
+            delay,
+        })
+    };
+    let mut spec = NetworkSpec::new(1e-3)
+        .linear("w1", 8)
+        .node("norm", norm)
+        .population("a", "lif", &[("v_threshold", 0.5)])
+        .linear("skip", 6)
+        .linear("w2", 6)
+        .population("b", "lif", &[("v_threshold", 0.5)]);
+    // Two ways from a to b, one of them late, and b hears itself two steps later.
+    spec.nodes[3].from = Some(vec![EdgeSpec::Node("a".into())]);
+    spec.nodes[4].from = Some(vec![late("a", 2e-3)]);
+    let way = NodeKind::Linear {
+        n: Some(6),
+        bias: true,
+        scale: 1.0,
+    };
+    let mut spec = spec.node("back", way);
+    spec.nodes[5].from = Some(["skip", "w2"].map(|n| EdgeSpec::Node(n.into())).into());
+    spec.nodes[6].from = Some(vec![EdgeSpec::Node("b".into())]);
+    if let Some(from) = &mut spec.nodes[5].from {
+        from.push(late("back", 2e-3));
+    }
+    let mut spec = readout(spec);
+    spec.nodes[7].from = Some(vec![EdgeSpec::Node("b".into())]);
+    compare("branches and delays", &spikes(7), &[7], &spec, &loss());
+}
+
+#[test]
+fn of_every_kind_of_input() {
+    let spec = readout(NetworkSpec::new(1e-3).linear("w", 6).population(
+        "p",
+        "lif",
+        &[("v_threshold", 0.1)],
+    ));
+    let inputs = [
+        Input::Current {
+            samples: SAMPLES,
+            steps: STEPS,
+            data: numbers(SAMPLES * 7, 3),
+        },
+        Input::Currents {
+            samples: SAMPLES,
+            steps: STEPS,
+            data: numbers(SAMPLES * STEPS * 7, 4),
+        },
+    ];
+    for input in inputs {
+        compare("a current", &input, &[7], &spec, &loss());
+    }
+}
+
+#[test]
+fn of_every_loss_and_regulariser() {
+    let hidden =
+        NetworkSpec::new(1e-3)
+            .linear("w", 6)
+            .population("p", "lif", &[("v_threshold", 0.5)]);
+    let membrane = readout(hidden.clone());
+    let spiking = hidden
+        .linear("w2", 3)
+        .population("readout", "lif", &[("v_threshold", 0.5)]);
+    for loss in [
+        Loss::MeanCrossEntropy,
+        Loss::SumCrossEntropy,
+        Loss::MaxCrossEntropy,
+    ] {
+        compare(
+            &format!("{loss:?}"),
+            &spikes(7),
+            &[7],
+            &membrane,
+            &loss.into(),
+        );
+    }
+    for loss in [
+        Loss::CountCrossEntropy,
+        Loss::CountMse,
+        Loss::FirstSpike,
+        Loss::SpikeSum,
+    ] {
+        compare(
+            &format!("{loss:?}"),
+            &spikes(7),
+            &[7],
+            &spiking,
+            &loss.into(),
+        );
+    }
+    let objective = Objective {
+        rates: Some(Rates {
+            lower: 0.45,
+            upper: 0.5,
+            strength: 3.0,
+        }),
+        ..Loss::MeanCrossEntropy.into()
+    };
+    compare("rates", &spikes(7), &[7], &membrane, &objective);
 }
