@@ -43,6 +43,44 @@ fn lif_intervals_under_a_constant_current_are_the_closed_form_on_the_grid() {
     }
 }
 
+/// Spikes in a second under a current of 10 of the neurons of `izhikevich2003`, and the first two times in milliseconds:
+/// by the method of Runge and Kutta with steps of 0.01 ms.
+#[test]
+fn izhikevich_neurons_fire_as_published() {
+    for (a, b, c, d, spikes, times) in [
+        (0.02, 0.2, -65.0, 8.0, 23, Some([3.13, 26.24])),
+        (0.02, 0.2, -55.0, 4.0, 34, None),
+        (0.02, 0.2, -50.0, 2.0, 87, None),
+        (0.1, 0.2, -65.0, 2.0, 137, None),
+        (0.02, 0.25, -65.0, 2.0, 78, None),
+    ] {
+        let params = [("a", a), ("b", b), ("v_reset", c), ("d", d)];
+        let spec = NetworkSpec::new(1e-5)
+            .linear("w", 1)
+            .population("p", "izhikevich", &params);
+        let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+        net.set("w.weight", &[10.0]).unwrap();
+        let input = Input::Current {
+            samples: 1,
+            steps: 100_000,
+            data: vec![1.0],
+        };
+        let record = net.run(&input, &[]).unwrap();
+        let fired: Vec<f64> = (0..100_000)
+            .filter(|&t| record.output[t] == 1.0)
+            .map(|t| (t + 1) as f64 * 1e-2)
+            .collect();
+        assert!(
+            fired.len().abs_diff(spikes) <= 1,
+            "{a} {b} {c} {d}: {}",
+            fired.len()
+        );
+        for (got, want) in fired.iter().zip(times.into_iter().flatten()) {
+            assert!((got - want).abs() < 0.03, "{got} {want}");
+        }
+    }
+}
+
 fn deep() -> NetworkSpec {
     NetworkSpec::new(1e-3)
         .linear("w1", 150)
