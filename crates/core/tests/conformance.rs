@@ -191,8 +191,8 @@ fn order<M: Neuron<2, P, K>, const P: usize, const K: usize>(s: [f64; 2], x: f64
 fn integrators_are_of_the_order_that_they_declare() {
     order::<AdEx<true>, 11, 13>([-66e-3, 20e-12], 300e-12, 4e-3);
     order::<AdEx<false>, 11, 13>([-66e-3, 20e-12], 300e-12, 4e-3);
-    order::<Izhikevich<true>, 6, 7>([-62.0, -13.0], 8.0, 4e-3);
-    order::<Izhikevich<false>, 6, 7>([-62.0, -13.0], 8.0, 4e-3);
+    order::<Izhikevich<true>, 6, 7>([-66.0, -13.0], 4.0, 2e-3);
+    order::<Izhikevich<false>, 6, 7>([-66.0, -13.0], 4.0, 2e-3);
 }
 
 /// Explicit Euler differs from the exact step by the square of the step.
