@@ -177,11 +177,11 @@ fn order<M: Neuron<2, P, K>, const P: usize, const K: usize>(s: [f64; 2], x: f64
     let error = |n: u32| (run(n)[0] - exact[0]).abs();
     let (order, n) = (
         M::SPEC.order.unwrap(),
-        if M::SPEC.order == Some(1) { 128 } else { 48 },
+        if M::SPEC.order == Some(1) { 128 } else { 16 },
     );
     let measured = (error(n) / error(2 * n)).log2();
     assert!(
-        (measured - f64::from(order)).abs() < 0.15,
+        (measured - f64::from(order)).abs() < 0.3,
         "{} {measured}",
         M::SPEC.name
     );
