@@ -18,3 +18,8 @@ pub mod surrogate;
 pub mod synapse;
 
 pub use error::{Error, Result};
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

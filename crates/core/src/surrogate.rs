@@ -1,7 +1,7 @@
 //! Surrogate derivatives: what stands for the derivative of the step in the backward pass.
 //!
 //! With `x` the gap to threshold, a spike is the step `H(x)`. Its derivative is replaced by one of these
-//! shapes; [`Shape::smooth`] is the integral of the shape, which takes the place of the step when gradients
+//! shapes; [`Surrogate::smooth`] is the integral of the shape, which takes the place of the step when gradients
 //! are checked against finite differences.
 
 use crate::num::{Float, Over};

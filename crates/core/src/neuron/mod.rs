@@ -1,7 +1,7 @@
 //! Neurons: each model is one file that says flow, jump, gap and reset once, over any number type.
 //!
 //! The simulation runs a model at `f32`; training runs the same file at dual numbers and multiplies by the
-//! transpose of the Jacobian. See [`Neuron`] for the trait and [`registry`] for the list.
+//! transpose of the Jacobian. See [`Neuron`] for the trait and [`models`] for the list.
 
 mod adex;
 mod alif;
