@@ -204,3 +204,125 @@ fn bad_input_is_a_sentence() {
     let error = net.run(&input, &[]).unwrap_err().to_string();
     assert!(error.contains("'p'"), "{error}");
 }
+
+fn dense(spikes: &Spikes) -> Vec<f32> {
+    let mut out = Vec::new();
+    for b in 0..spikes.samples {
+        for t in 0..spikes.steps {
+            let row = spikes.row(b, t);
+            out.extend((0..spikes.width as u32).map(|i| f32::from(u8::from(row.contains(&i)))));
+        }
+    }
+    out
+}
+
+/// Spikes as indices and as ones in a dense current give the same bits, at densities on both sides of the cost rule.
+#[test]
+fn the_sparse_path_is_the_dense_path() {
+    let mut spec = deep();
+    spec.convention.pulse = cortado::neuron::Pulse::Box;
+    spec.convention.gain = cortado::neuron::Gain::Unscaled;
+    let net = Network::<f32>::new(&[90], &spec, 3).unwrap();
+    let labels = [0, 1, 2, 3, 4, 0, 1];
+    for density in [0.05, 0.4, 0.8] {
+        let spikes = random_spikes(7, 20, 90, density);
+        let currents = Input::Currents {
+            samples: 7,
+            steps: 20,
+            data: dense(&spikes),
+        };
+        let spikes = Input::Spikes(spikes);
+        let outputs = [&spikes, &currents].map(|input| net.run(input, &[]).unwrap());
+        assert!(outputs[0].activity[0].spikes > 100);
+        assert_eq!(outputs[0].output, outputs[1].output, "{density}");
+        let objective = Loss::MeanCrossEntropy.into();
+        let [(a, _), (b, _)] =
+            [&spikes, &currents].map(|input| gradients(&net, input, &labels, &objective).unwrap());
+        // Gradients are summed in another order.
+        for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
+            assert!((a - b).abs() <= 1e-5 * b.abs().max(1e-2), "{a} {b}");
+        }
+    }
+}
+
+/// Truncation that never cuts changes nothing; where nothing is remembered, neither does one that cuts at every step.
+#[test]
+fn truncation_cuts_memory_and_nothing_else() {
+    let spikes: Input<f64> = Input::Spikes(random_spikes(5, 12, 30, 0.3));
+    let labels = [0, 1, 2, 0, 1];
+    let run = |tau: f64, truncate| {
+        let spec = NetworkSpec::new(1e-3)
+            .linear("w1", 40)
+            .population("a", "lif", &[("v_threshold", 0.5), ("tau_mem", tau)])
+            .linear("w2", 3)
+            .population("readout", "li", &[("tau_mem", tau)]);
+        let net = Network::<f64>::new(&[30], &spec, 3).unwrap();
+        let objective = cortado::learn::Objective {
+            truncate,
+            ..Loss::MeanCrossEntropy.into()
+        };
+        gradients(&net, &spikes, &labels, &objective).unwrap().0
+    };
+    let largest = |a: &[Vec<f64>], b: &[Vec<f64>]| {
+        let pairs = a.iter().flatten().zip(b.iter().flatten());
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    assert_eq!(run(10e-3, None), run(10e-3, Some(12)));
+    assert!(largest(&run(10e-3, None), &run(10e-3, Some(4))) > 1e-3);
+    assert!(largest(&run(10e-3, Some(4)), &run(10e-3, Some(1))) > 1e-3);
+    assert!(largest(&run(2e-5, None), &run(2e-5, Some(1))) < 1e-15);
+}
+
+#[test]
+fn what_does_not_fit_names_both_ends() {
+    let message = |spec: &NetworkSpec, shape: &[usize]| {
+        Network::<f32>::new(shape, spec, 0)
+            .err()
+            .map_or_else(String::new, |e| e.to_string())
+    };
+    let image = NetworkSpec::new(1e-3)
+        .conv2d("c1", 4, 5)
+        .population("p", "lif", &[]);
+    let error = message(&image, &[1, 4, 4]);
+    assert!(
+        error.contains("'input' -> 'c1'") && error.contains("4 x 4"),
+        "{error}"
+    );
+    assert!(message(&image, &[64]).contains("[channels, height, width]"));
+    let mut two = NetworkSpec::new(1e-3)
+        .linear("a", 3)
+        .linear("b", 4)
+        .population("p", "lif", &[]);
+    two.nodes[1].from = Some(vec![cortado::network::EdgeSpec::Node("input".into())]);
+    two.nodes[2].from = Some(
+        ["a", "b"]
+            .map(|n| cortado::network::EdgeSpec::Node(n.into()))
+            .into(),
+    );
+    let error = message(&two, &[8]);
+    assert!(
+        error.contains("-> 'p'") && error.contains("[3]") && error.contains("[4]"),
+        "{error}"
+    );
+    let typo = NetworkSpec::new(1e-3)
+        .linear("a", 3)
+        .population("p", "lif", &[("tau_men", 1.0)]);
+    assert!(
+        message(&typo, &[8]).contains("tau_m"),
+        "{}",
+        message(&typo, &[8])
+    );
+    let negative =
+        NetworkSpec::new(1e-3)
+            .linear("a", 3)
+            .population("p", "lif", &[("tau_mem", -1.0)]);
+    assert!(message(&negative, &[8]).contains("tau_mem"));
+    let mut net = Network::<f32>::new(&[8], &deep(), 0).unwrap();
+    let weights = vec![f32::NAN; 150 * 8];
+    assert!(
+        net.set("w1.weight", &weights)
+            .unwrap_err()
+            .to_string()
+            .contains("finite")
+    );
+}
