@@ -18,6 +18,9 @@ const TEST_BATCH: usize = 256;
 pub fn data(recipe: &Recipe) -> Result<Split> {
     let folder = recipe.data.folder.as_ref();
     let mut split = cortado_data::load(&recipe.data.name, folder).context("data")?;
+    if recipe.data.holdout > 0 {
+        split.test = split.train.split_off(recipe.data.holdout);
+    }
     if recipe.data.limit > 0 {
         split.train.truncate(recipe.data.limit);
     }

@@ -57,6 +57,9 @@ pub struct Data {
     /// Number of training samples to keep; 0 for all.
     #[serde(default)]
     pub limit: usize,
+    /// Number of training samples, the last ones, that take the place of the test set: to choose settings by.
+    #[serde(default)]
+    pub holdout: usize,
 }
 
 fn folder() -> String {

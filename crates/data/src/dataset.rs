@@ -127,6 +127,17 @@ impl Dataset {
         self.samples.truncate(n * self.features());
         self.labels.truncate(n);
     }
+
+    /// Takes off the last `n` samples; all if there are fewer.
+    pub fn split_off(&mut self, n: usize) -> Self {
+        let at = self.len().saturating_sub(n);
+        Self {
+            shape: self.shape.clone(),
+            classes: self.classes,
+            samples: self.samples.split_off(at * self.features()),
+            labels: self.labels.split_off(at),
+        }
+    }
 }
 
 /// A data set in two parts: one to learn from, one to be judged by.
@@ -177,6 +188,18 @@ mod tests {
             assert!(m.starts_with("sample shape at data set: expected a positive number"));
         }
         assert!(message(&[usize::MAX], 1, &[], &[0, 0]).starts_with("number of values"));
+    }
+
+    #[test]
+    fn split_off_takes_the_last() {
+        let mut d = Dataset::new(vec![2], 3, vec![0.1, 0.2, 0.3, 0.4], vec![2, 1]).unwrap();
+        let last = d.split_off(1);
+        assert_eq!((d.labels(), last.labels()), (&[2][..], &[1][..]));
+        assert_eq!(
+            (d.samples(), last.samples()),
+            (&[0.1, 0.2][..], &[0.3, 0.4][..])
+        );
+        assert_eq!((d.split_off(5).len(), d.len()), (1, 0));
     }
 
     #[test]
