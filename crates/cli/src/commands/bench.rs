@@ -250,7 +250,8 @@ fn measure(work: Work, args: &Args) -> Result<Value> {
         })?
     };
     let peak = peak_rss_mb();
-    let record = net.run(&input, &[])?;
+    // As drawn: training has moved the weights meanwhile.
+    let record = Network::<f32>::new(shape, &work.network(&s), seed)?.run(&input, &[])?;
     let rates: Map<String, Value> = record
         .activity
         .iter()
