@@ -75,7 +75,7 @@ impl Encoder {
     /// ```
     ///
     /// # Errors
-    /// A value outside 0..=1; a constant out of its range; a window that is not a whole number of steps, or longer
+    /// No steps; a value outside 0..=1; a constant out of its range; a window that is not a whole number of steps, or longer
     /// than the presentation.
     pub fn encode<R: Float>(
         &self,
@@ -92,6 +92,9 @@ impl Encoder {
                 "a number in 0..=1",
                 values[i],
             ));
+        }
+        if at.steps == 0 {
+            return Err(Error::invalid("steps", "the encoder", "at least one", 0));
         }
         let code = self.check(at)?;
         if let Self::Direct = self {
@@ -288,6 +291,9 @@ mod tests {
         assert!(message(latency(1.5e-3), 0.5).contains("whole number of steps"));
         assert!(message(latency(5e-3), 0.5).contains("at most 4 steps"));
         assert!(message(Encoder::Poisson { rate: f64::NAN }, 0.5).contains("rate"));
+        let none = Presentation { steps: 0, ..at };
+        let error = latency(0.0).encode::<f32>(&[1.0], &[0], &none);
+        assert!(error.unwrap_err().to_string().contains("at least one"));
         assert!(message(Encoder::Direct, f32::NAN).contains("position 0"));
     }
 }
