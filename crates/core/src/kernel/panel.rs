@@ -5,7 +5,7 @@
 //! adding the rows of the panel where it is one.
 
 use super::TILE;
-use crate::num::{Float, Simd};
+use crate::num::{Aligned, Float, Simd};
 
 /// The left factor of a product: element `(i, k)` stands at `i * row + k * column`.
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +117,8 @@ fn strip<R: Float, const COLUMNS: usize, const N: usize, const FUSE: bool>(
 }
 
 /// Panels `[tile][inputs][64]` of a matrix, turned into panels `[tile of inputs][outputs][64]` of its transpose.
-pub(crate) fn transpose<R: Float>(panels: &[R], inputs: usize, outputs: usize) -> Vec<R> {
-    let mut out = vec![R::ZERO; super::padded(inputs) * outputs];
+pub(crate) fn transpose<R: Float>(panels: &[R], inputs: usize, outputs: usize) -> Aligned<R> {
+    let mut out = Aligned::zeros(super::padded(inputs) * outputs);
     for (tile, panel) in panels.chunks(inputs * TILE).enumerate() {
         for (i, row) in panel.chunks_exact(TILE).enumerate() {
             for (j, &w) in row.iter().enumerate().take(outputs - tile * TILE) {
@@ -230,6 +230,6 @@ mod tests {
             }
         }
         let t = transpose(&w, inputs, outputs);
-        assert_eq!(transpose(&t, outputs, inputs), w);
+        assert_eq!(transpose(&t, outputs, inputs)[..], w[..]);
     }
 }

@@ -6,6 +6,7 @@ use super::{Loss, Rates};
 use crate::kernel::padded;
 use crate::network::{Network, Op, Stage};
 use crate::neuron::{Lanes, Output};
+use crate::num::Aligned;
 use crate::sim::clock::{Input, operations};
 use crate::sim::{Block, Pass, Totals};
 use crate::synapse::Moments;
@@ -141,7 +142,7 @@ impl<R: Lanes> Workspace<R> {
     }
 
     /// The gradients of the last batch, in the order of [`Network::params`] and standing as they do.
-    pub fn gradients(&self) -> &[Vec<R>] {
+    pub fn gradients(&self) -> &[Aligned<R>] {
         self.groups.first().map_or(&[], |g| &g.totals.gradients[..])
     }
 
@@ -264,7 +265,7 @@ impl<R: Lanes> Workspace<R> {
             gradients,
             constants,
         } = &mut first.totals;
-        let pieces = |sum: &mut Vec<R>, others: &[&Vec<R>]| {
+        let pieces = |sum: &mut Aligned<R>, others: &[&Aligned<R>]| {
             const PIECE: usize = 1 << 13;
             sum.par_chunks_mut(PIECE).enumerate().for_each(|(k, sum)| {
                 for other in others {
@@ -274,11 +275,11 @@ impl<R: Lanes> Workspace<R> {
             });
         };
         for (k, sum) in gradients.iter_mut().enumerate() {
-            let parts: Vec<&Vec<R>> = others.iter().map(|g| &g.totals.gradients[k]).collect();
+            let parts: Vec<&Aligned<R>> = others.iter().map(|g| &g.totals.gradients[k]).collect();
             pieces(sum, &parts);
         }
         for (k, sum) in constants.iter_mut().enumerate() {
-            let parts: Vec<&Vec<R>> = others.iter().map(|g| &g.totals.constants[k]).collect();
+            let parts: Vec<&Aligned<R>> = others.iter().map(|g| &g.totals.constants[k]).collect();
             pieces(sum, &parts);
         }
         for (i, p) in net.populations().filter(|(_, p)| p.trained()) {

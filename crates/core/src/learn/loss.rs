@@ -92,7 +92,7 @@ impl Loss {
             }
         } else {
             slot.steady.clear();
-            slot.steady.resize(slot.samples * slot.row, R::ZERO);
+            slot.steady.resize(slot.samples * slot.row);
         }
         for (b, &label) in labels.iter().enumerate() {
             let rows = self.logits(slot, n, b);

@@ -2,7 +2,7 @@
 
 use crate::network::Network;
 use crate::neuron::Lanes;
-use crate::num::Float;
+use crate::num::{Aligned, Float};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -116,7 +116,7 @@ pub struct Optimizer<R> {
     /// Steps taken.
     pub(crate) steps: u64,
     /// First and second moments, by parameter.
-    pub(crate) moments: [Vec<Vec<R>>; 2],
+    pub(crate) moments: [Vec<Aligned<R>>; 2],
 }
 
 /// The constants of one step, for a parameter.
@@ -157,10 +157,10 @@ impl<R: Lanes> Optimizer<R> {
         if let Schedule::OneCycle { warmup } = spec.schedule {
             range("warmup", warmup, 0.0, 1.0)?;
         }
-        let zeros: Vec<Vec<R>> = net
+        let zeros: Vec<Aligned<R>> = net
             .params
             .iter()
-            .map(|p| vec![R::ZERO; p.data.len()])
+            .map(|p| Aligned::zeros(p.data.len()))
             .collect();
         Ok(Self {
             spec,
@@ -175,7 +175,7 @@ impl<R: Lanes> Optimizer<R> {
     }
 
     /// One step down the gradients, `factor` being the schedule's.
-    pub fn step(&mut self, net: &mut Network<R>, gradients: &[Vec<R>], factor: f64) {
+    pub fn step(&mut self, net: &mut Network<R>, gradients: &[Aligned<R>], factor: f64) {
         let s = &self.spec;
         self.steps += 1;
         let norm = if s.clip > 0.0 { norm(gradients) } else { 0.0 };
@@ -248,7 +248,7 @@ impl<R: Float> Rule<R> {
 }
 
 /// The norm of all gradients together, summed in a fixed order.
-fn norm<R: Float>(gradients: &[Vec<R>]) -> f64 {
+fn norm<R: Float>(gradients: &[Aligned<R>]) -> f64 {
     let mut lanes = [0.0; 16];
     for g in gradients {
         for chunk in g.chunks(16) {

@@ -39,7 +39,7 @@ impl Rates {
     /// The penalty of a block of a population of `n`, its error added to the slot and divided by `batch`.
     pub(crate) fn block<R: Float>(&self, slot: &mut Slot<R>, n: usize, batch: usize) -> f64 {
         if slot.steady.is_empty() {
-            slot.steady.resize(slot.samples * slot.row, R::ZERO);
+            slot.steady.resize(slot.samples * slot.row);
         }
         debug_assert!(slot.class != Class::Constant);
         let mut sum = 0.0;

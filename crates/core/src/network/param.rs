@@ -2,7 +2,7 @@
 
 use super::shape::Shape;
 use crate::kernel::{TILE, padded};
-use crate::num::Float;
+use crate::num::{Aligned, Float};
 
 /// A parameter: numbers that an optimiser moves, or running statistics.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub struct Param<R> {
     pub name: String,
     /// Its shape: `[outputs, inputs]` for weights, `[channels, channels of a group, height, width]` for kernels.
     pub shape: Vec<usize>,
-    pub(crate) data: Vec<R>,
+    pub(crate) data: Aligned<R>,
     pub(crate) place: Place,
 }
 
@@ -39,7 +39,7 @@ impl<R: Float> Param<R> {
         Self {
             name,
             shape,
-            data: vec![R::ZERO; len],
+            data: Aligned::zeros(len),
             place,
         }
     }

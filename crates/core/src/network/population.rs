@@ -5,6 +5,7 @@ use super::shape::Shape;
 use super::spec::{NetworkSpec, Values};
 use crate::kernel::{TILE, padded};
 use crate::neuron::{Convention, Lanes, Model, Output, Reset, model};
+use crate::num::Aligned;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,9 +15,9 @@ pub(crate) struct Population<R: Lanes> {
     pub model: Arc<dyn Model<R>>,
     pub n: usize,
     /// `[K]`, or `[tiles][K][TILE]` if parameters differ between neurons.
-    pub constants: Vec<R>,
+    pub constants: Aligned<R>,
     /// The state at rest, `[tiles][S][TILE]`.
-    pub rest: Vec<R>,
+    pub rest: Aligned<R>,
     convention: Convention,
     reset: Reset,
     dt: f64,
@@ -127,8 +128,8 @@ impl<R: Lanes> Population<R> {
         let mut population = Self {
             model,
             n,
-            constants: Vec::new(),
-            rest: Vec::new(),
+            constants: Aligned::default(),
+            rest: Aligned::default(),
             convention: net.convention,
             reset: want.reset,
             dt: net.dt,
@@ -181,8 +182,8 @@ impl<R: Lanes> Population<R> {
         let (k, s) = (self.model.constants(), self.model.states());
         let shared = self.shared();
         let distinct = if shared { 1 } else { self.n };
-        let mut constants = vec![R::ZERO; if shared { k } else { self.tiles() * k * TILE }];
-        self.rest = vec![R::ZERO; self.tiles() * s * TILE];
+        let mut constants = Aligned::zeros(if shared { k } else { self.tiles() * k * TILE });
+        self.rest = Aligned::zeros(self.tiles() * s * TILE);
         let place = |j: usize, width: usize, i: usize| (j / TILE * width + i) * TILE + j % TILE;
         for j in 0..distinct {
             let p = self.of(params, j);
@@ -201,7 +202,7 @@ impl<R: Lanes> Population<R> {
     }
 
     /// Adds the gradient by the trained parameters, from that by the constants, `[tiles][K][TILE]`.
-    pub fn chain(&self, params: &[Param<R>], by_constants: &[R], gradients: &mut [Vec<R>]) {
+    pub fn chain(&self, params: &[Param<R>], by_constants: &[R], gradients: &mut [Aligned<R>]) {
         let k = self.model.constants();
         let at = |j: usize, i: usize| by_constants[(j / TILE * k + i) * TILE + j % TILE].value();
         let mut add = |j: usize, dk: &[f64]| {

@@ -3,9 +3,11 @@
 //! A model is written once, over [`Real`] constants and values that are [`Over`] them. Plain floats give the
 //! simulation, [`Dual`] numbers the Jacobian that every learning rule needs.
 
+mod aligned;
 mod dual;
 mod float;
 
+pub use aligned::Aligned;
 pub use dual::Dual;
 pub use float::{Float, Simd, simd, simd_level};
 

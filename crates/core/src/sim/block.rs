@@ -8,6 +8,7 @@ use crate::kernel::padded;
 use crate::kernel::{Layout, View, transpose};
 use crate::network::{Network, Op, Stage};
 use crate::neuron::{Lanes, Output};
+use crate::num::Aligned;
 use crate::sim::clock::Input;
 use crate::synapse::{Moments, Norm, Pairs};
 use std::ops::Range;
@@ -27,7 +28,7 @@ pub(crate) struct Pass<'a, R: Lanes> {
     /// Steps that backpropagation reaches back; `usize::MAX` for all.
     pub stretch: usize,
     /// Transposed weights, by node.
-    pub transposed: Vec<Vec<R>>,
+    pub transposed: Vec<Aligned<R>>,
     /// Mean and variance that batch norm uses, by node.
     pub moments: Vec<[Vec<f64>; 2]>,
     /// Sums of the errors that pass batch norm, by node.
@@ -38,24 +39,24 @@ pub(crate) struct Pass<'a, R: Lanes> {
 #[derive(Clone, Debug)]
 pub(crate) struct Totals<R> {
     /// By parameter.
-    pub gradients: Vec<Vec<R>>,
+    pub gradients: Vec<Aligned<R>>,
     /// By node, for populations with trained parameters: `[tiles][K][TILE]`.
-    pub constants: Vec<Vec<R>>,
+    pub constants: Vec<Aligned<R>>,
 }
 
 impl<R: Lanes> Totals<R> {
     pub fn zero(net: &Network<R>) -> Self {
         let constants = net.nodes.iter().map(|n| match &n.op {
             Op::Population(p) if p.trained() => {
-                vec![R::ZERO; p.tiles() * p.model.constants() * crate::kernel::TILE]
+                Aligned::zeros(p.tiles() * p.model.constants() * crate::kernel::TILE)
             }
-            _ => Vec::new(),
+            _ => Aligned::default(),
         });
         Self {
             gradients: net
                 .params
                 .iter()
-                .map(|p| vec![R::ZERO; p.data.len()])
+                .map(|p| Aligned::zeros(p.data.len()))
                 .collect(),
             constants: constants.collect(),
         }
@@ -92,7 +93,8 @@ impl<'a, R: Lanes> Pass<'a, R> {
 
     /// Transposes the weights through which errors go back.
     pub fn transpose(&mut self) {
-        self.transposed.resize(self.net.nodes.len(), Vec::new());
+        self.transposed
+            .resize(self.net.nodes.len(), Aligned::default());
         for (i, node) in self.net.nodes.iter().enumerate() {
             let learns = node.sources.iter().any(|e| self.net.nodes[e.node].learns);
             self.transposed[i] = match &node.op {
@@ -100,7 +102,7 @@ impl<'a, R: Lanes> Pass<'a, R> {
                     transpose(&self.net.params[l.weight].data, l.inputs, l.outputs)
                 }
                 Op::Conv(c) if learns => c.transposed(&self.net.params[c.weight].data),
-                _ => Vec::new(),
+                _ => Aligned::default(),
             };
         }
     }
@@ -240,32 +242,31 @@ impl<R: Lanes> Block<R> {
             }
             self.slots[i].begin(Class::Dense, self.steps, true);
         }
-        let mut slot = self.take(i);
-        let source = self.slots[edge.node].signal(edge.delay);
+        if let Op::Population(p) = &node.op {
+            self.forward_population(pass, p, i, steps);
+            return;
+        }
+        // What is no population reads another node.
+        let Ok([slot, from]) = self.slots.get_disjoint_mut([i, edge.node]) else {
+            return;
+        };
+        let source = from.signal(edge.delay);
         match &node.op {
-            Op::Input | Op::Flatten => {}
+            Op::Input | Op::Flatten | Op::Population(_) => {}
             Op::Linear(l) => {
-                l.forward(pass.weights(l.weight, l.bias), &source, &mut slot, steps);
+                l.forward(pass.weights(l.weight, l.bias), &source, slot, steps);
             }
-            Op::Conv(c) => c.forward(pass.weights(c.weight, c.bias), &source, &mut slot, steps),
-            Op::Pool(p) => p.forward(&source, &mut slot, steps),
-            Op::Dropout(d) => d.forward(&source, &mut slot, steps),
+            Op::Conv(c) => c.forward(pass.weights(c.weight, c.bias), &source, slot, steps),
+            Op::Pool(p) => p.forward(&source, slot, steps),
+            Op::Dropout(d) => d.forward(&source, slot, steps),
             Op::Norm(n) => {
                 let [mean, variance] = &pass.moments[i];
                 let affine = n.affine(mean, variance);
                 let (scale, shift) = pass.weights(n.scale, Some(n.shift));
                 let maps = (&affine, scale, shift.unwrap_or(&[]));
-                n.forward(maps, &source, &mut slot, node.shape.size(), steps);
+                n.forward(maps, &source, slot, node.shape.size(), steps);
             }
-            Op::Population(p) => self.forward_population(pass, p, i, &mut slot, steps),
         }
-        self.slots[i] = slot;
-    }
-
-    /// The slot of a node, until it is put back; what is left in its place has its extent alone.
-    pub fn take(&mut self, i: usize) -> Slot<R> {
-        let shell = self.slots[i].shell();
-        std::mem::replace(&mut self.slots[i], shell)
     }
 
     /// Sums that batch norm needs of this block before it runs.
@@ -367,11 +368,9 @@ impl<R: Lanes> Block<R> {
         if self.slots[i].class != Class::Constant || !pass.net.nodes[i].learns {
             return;
         }
-        let mut slot = self.take(i);
-        slot.begin_error();
+        self.slots[i].begin_error();
         let current = pass.current(self, i);
-        self.hand_down(pass, (p, current), (&mut slot, false), 0, 0..self.steps);
-        self.slots[i] = slot;
+        self.hand_down(pass, (p, i), current, (0, false), 0..self.steps);
     }
 
     /// Adds the error of a node's source.

@@ -111,7 +111,7 @@ impl<R: Lanes> Pass<'_, R> {
         slot.fired.resize(samples * tiles * steps, 0);
         let tape = self.train && self.net.nodes[node].learns || self.keep.contains(&node);
         let len = samples * steps * self.columns(p, node) * tiles * TILE;
-        slot.tape.resize(if tape { len } else { 0 }, R::ZERO);
+        slot.tape.resize(if tape { len } else { 0 });
     }
 }
 
@@ -173,14 +173,18 @@ impl<R: Lanes> Block<R> {
         pass: &Pass<'_, R>,
         p: &Population<R>,
         node: usize,
-        slot: &mut Slot<R>,
         steps: Range<usize>,
     ) {
         let edges = &pass.net.nodes[node].sources;
+        let slot = &mut self.slots[node];
         let (samples, total, row) = (slot.samples, slot.steps, slot.row);
         let (tiles, states) = (p.tiles(), p.model.states());
-        // A recurrent projection reads what this population fired before.
-        self.slots[node].rows = std::mem::take(&mut slot.rows);
+        // All that is written, out of the slot; a recurrent projection reads the rows, which stay.
+        let mut state = std::mem::take(&mut slot.state);
+        let mut tape = std::mem::take(&mut slot.tape);
+        let mut fired = std::mem::take(&mut slot.fired);
+        let mut data = std::mem::take(&mut slot.data);
+        let (class, lead) = (slot.class, slot.lead);
         let none = Term {
             port: Port::Current,
             source: Source::Constant {
@@ -188,12 +192,10 @@ impl<R: Lanes> Block<R> {
                 batch: 0,
             },
         };
-        let (mut few, many);
-        let terms = if edges.len() <= 4 {
-            few = [none; 4];
-            for (term, &e) in few.iter_mut().zip(edges) {
-                *term = self.term(pass, e);
-            }
+        let (few, many);
+        let terms = if edges.len() <= 2 {
+            let term = |n: usize| edges.get(n).map_or(none, |&e| self.term(pass, e));
+            few = [term(0), term(1)];
             &few[..edges.len()]
         } else {
             many = edges
@@ -202,12 +204,12 @@ impl<R: Lanes> Block<R> {
                 .collect::<Vec<_>>();
             &many[..]
         };
-        let out = (slot.class == Class::Dense).then(|| {
+        let out = (class == Class::Dense).then(|| {
             let layout = Layout {
-                origin: slot.lead * row,
-                ..Layout::by_step(slot.lead + total, 1, row)
+                origin: lead * row,
+                ..Layout::by_step(lead + total, 1, row)
             };
-            (&mut slot.data[..], layout)
+            (&mut data[..], layout)
         });
         let (membrane, graded) = match p.output() {
             Output::Membrane => (out, None),
@@ -222,18 +224,19 @@ impl<R: Lanes> Block<R> {
             samples,
             steps: steps.clone(),
             total,
-            state: &mut slot.state,
-            tape: (!slot.tape.is_empty()).then_some((&mut slot.tape[..], layout)),
+            state: &mut state,
+            tape: (!tape.is_empty()).then_some((&mut tape[..], layout)),
             inputs: if pass.keeps_inputs(p) {
                 [Some(states), Some(states + 1)]
             } else {
                 [None, None]
             },
-            fired: &mut slot.fired,
+            fired: &mut fired,
             membrane,
             graded,
         });
-        slot.rows = std::mem::take(&mut self.slots[node].rows);
+        let slot = &mut self.slots[node];
+        (slot.state, slot.tape, slot.fired, slot.data) = (state, tape, fired, data);
         match slot.class {
             Class::Rows => {
                 for t in steps {
@@ -263,12 +266,15 @@ impl<R: Lanes> Block<R> {
         steps: Range<usize>,
         by_constants: &mut [R],
     ) {
-        let mut slot = self.take(node);
+        let slot = &mut self.slots[node];
         let (total, row, states) = (slot.steps, slot.row, p.model.states());
+        let mut carry = std::mem::take(&mut slot.state);
+        let mut tape = std::mem::take(&mut slot.tape);
+        let slot = &self.slots[node];
         let layout = pass.layout(p, node, total);
         let columns = pass.columns(p, node);
         if steps.end == total {
-            slot.state.fill(R::ZERO);
+            carry.fill(R::ZERO);
         }
         let edges = &pass.net.nodes[node].sources;
         let ports = edges.iter().map(|e| pass.current(self, e.node));
@@ -281,7 +287,7 @@ impl<R: Lanes> Block<R> {
         let pieces: Vec<Range<usize>> = pieces.pieces(steps).collect();
         for piece in pieces.iter().rev() {
             if piece.end % pass.stretch == 0 {
-                slot.state.fill(R::ZERO);
+                carry.fill(R::ZERO);
             }
             let each = if slot.error.is_empty() {
                 Incoming::Zero
@@ -309,8 +315,8 @@ impl<R: Lanes> Block<R> {
                 samples: slot.samples,
                 steps: piece.clone(),
                 initial: &p.rest,
-                carry: &mut slot.state,
-                tape: (&mut slot.tape, layout),
+                carry: &mut carry,
+                tape: (&mut tape, layout),
                 inputs: if pass.keeps_inputs(p) {
                     [Some(states), Some(states + 1)]
                 } else {
@@ -323,43 +329,44 @@ impl<R: Lanes> Block<R> {
                 by_constants: p.trained().then_some(&mut *by_constants),
             });
         }
-        self.slots[node] = slot;
+        let slot = &mut self.slots[node];
+        (slot.state, slot.tape) = (carry, tape);
         let steps = pieces.first().map_or(0, |p| p.start)..pieces.last().map_or(0, |p| p.end);
         for &e in edges {
             let from = &pass.net.nodes[e.node];
             if from.learns && from.reader.is_none() {
                 let current = pass.current(self, e.node);
-                let mut to = self.take(e.node);
-                let fresh = from.first == Some(node) && to.class != Class::Constant;
+                let fresh = from.first == Some(node) && self.slots[e.node].class != Class::Constant;
                 self.hand_down(
                     pass,
-                    (node, current),
-                    (&mut to, fresh),
-                    e.delay,
+                    (node, e.node),
+                    current,
+                    (e.delay, fresh),
                     steps.clone(),
                 );
-                self.slots[e.node] = to;
             }
         }
     }
 
-    /// Adds the error of what reached a population to the error of the node that it came from.
+    /// Adds the error of what reached population `node` to the error of the node that it came from, or writes it if
+    /// `fresh`.
     pub fn hand_down(
-        &self,
+        &mut self,
         pass: &Pass<'_, R>,
-        (node, current): (usize, bool),
-        (to, fresh): (&mut Slot<R>, bool),
-        shift: usize,
+        (node, from): (usize, usize),
+        current: bool,
+        (shift, fresh): (usize, bool),
         steps: Range<usize>,
     ) {
+        let mut error = std::mem::take(&mut self.slots[from].error);
         let slot = &self.slots[node];
         let view = pass.tape_error(slot, node, current);
         let mut into = Errors {
-            data: &mut to.error,
+            data: &mut error,
             samples: slot.samples,
             steps: slot.steps,
             row_len: slot.row,
-            constant: to.class == Class::Constant,
+            constant: self.slots[from].class == Class::Constant,
             fresh,
         };
         let pairs = Pairs {
@@ -375,5 +382,6 @@ impl<R: Lanes> Block<R> {
                 }
             }
         }
+        self.slots[from].error = error;
     }
 }

@@ -1,7 +1,7 @@
 //! What nodes hand to each other inside a block of samples.
 
 use crate::kernel::padded;
-use crate::num::Float;
+use crate::num::{Aligned, Float};
 
 /// The form of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,19 +175,19 @@ pub(crate) struct Slot<R> {
     pub row: usize,
     pub rows: Rows<R>,
     /// `[sample][lead + step][row]`, or `[sample][row]` if constant.
-    pub data: Vec<R>,
+    pub data: Aligned<R>,
     /// Error of the output: as `data`, without the lead.
-    pub error: Vec<R>,
+    pub error: Aligned<R>,
     /// Error of a population's output that is the same in all steps, `[sample][row]`.
-    pub steady: Vec<R>,
+    pub steady: Aligned<R>,
     /// `[tile][sample][states][64]`
-    pub state: Vec<R>,
+    pub state: Aligned<R>,
     /// What backward needs of a population.
-    pub tape: Vec<R>,
+    pub tape: Aligned<R>,
     /// A bit for each neuron that fired, `[tile][sample][step]`.
     pub fired: Vec<u64>,
     /// What dropout multiplies by, `[sample][row]`.
-    pub mask: Vec<R>,
+    pub mask: Aligned<R>,
 }
 
 impl<R: Float> Slot<R> {
@@ -199,23 +199,13 @@ impl<R: Float> Slot<R> {
             lead,
             row: padded(width),
             rows: Rows::default(),
-            data: Vec::new(),
-            error: Vec::new(),
-            steady: Vec::new(),
-            state: Vec::new(),
-            tape: Vec::new(),
+            data: Aligned::default(),
+            error: Aligned::default(),
+            steady: Aligned::default(),
+            state: Aligned::default(),
+            tape: Aligned::default(),
             fired: Vec::new(),
-            mask: Vec::new(),
-        }
-    }
-
-    /// An empty slot of the same extent.
-    pub fn shell(&self) -> Self {
-        Self {
-            class: self.class,
-            steps: self.steps,
-            row: self.row,
-            ..Self::new(self.samples, 0, self.lead)
+            mask: Aligned::default(),
         }
     }
 
@@ -239,7 +229,7 @@ impl<R: Float> Slot<R> {
                         );
                     }
                 }
-                self.data.resize(s * new, R::ZERO);
+                self.data.resize(s * new);
                 if lead > 0 {
                     history.resize(s * lead * row, R::ZERO);
                     for b in 0..s {
@@ -248,7 +238,7 @@ impl<R: Float> Slot<R> {
                     }
                 }
             }
-            Class::Constant => self.data.resize(s * row, R::ZERO),
+            Class::Constant => self.data.resize(s * row),
             Class::Fused => {}
         }
         self.class = class;
@@ -289,8 +279,8 @@ impl<R: Float> Slot<R> {
 
     /// Makes room for errors, all zero.
     pub fn begin_error(&mut self) {
-        self.error.clear();
         self.make_room_for_error();
+        self.error.fill(R::ZERO);
     }
 
     /// Makes room for errors that are written before they are read.
@@ -300,7 +290,7 @@ impl<R: Float> Slot<R> {
         } else {
             self.steps
         };
-        self.error.resize(self.samples * self.row * steps, R::ZERO);
+        self.error.resize(self.samples * self.row * steps);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Convolution over images whose channels stand last: what fired adds whole runs of the kernel to a row of outputs.
 
 use super::Pairs;
-use crate::kernel::{TILE, View, add_rows, padded};
-use crate::num::Float;
+use crate::kernel::View;
+use crate::num::{Aligned, Float, Simd, simd};
 use crate::sim::{Class, Errors, Signal, Slot};
 use std::ops::Range;
 
@@ -208,21 +208,24 @@ impl Conv {
         }
     }
 
-    /// The kernel as panels `[group][patch / 64][output][64]`, a patch being `[height][width][channel]`.
-    pub fn transposed<R: Float>(&self, weights: &[R]) -> Vec<R> {
+    /// Lanes of a kernel row over all channels of a group, padded to whole registers.
+    fn lanes(&self) -> usize {
+        (self.kernel[1] * self.input[0] / self.groups).next_multiple_of(REGISTER)
+    }
+
+    /// The kernel as `[group][kernel row][output][lane]`, lanes being `[tap][channel]` as they stand in the image.
+    pub fn transposed<R: Float>(&self, weights: &[R]) -> Aligned<R> {
         let ([c, ..], [o, ..], [kh, kw]) = (self.input, self.output, self.kernel);
-        let (cg, og) = (c / self.groups, o / self.groups);
-        let width = padded(self.patch());
-        let mut out = vec![R::ZERO; self.groups * width * og];
+        let (cg, og, lanes) = (c / self.groups, o / self.groups, self.lanes());
+        let mut out = Aligned::zeros(self.groups * kh * og * lanes);
         for channel in 0..c {
             let (group, within) = (channel / cg, channel % cg);
             for row in 0..kh {
                 for tap in 0..kw {
-                    let patch = (row * kw + kw - 1 - tap) * cg + within;
+                    let lane = (kw - 1 - tap) * cg + within;
                     let from = &weights[((channel * kh + row) * kw + tap) * og..][..og];
                     for (k, &w) in from.iter().enumerate() {
-                        let panel = (group * width + patch / TILE * TILE) * og;
-                        out[panel + k * TILE + patch % TILE] = w;
+                        out[((group * kh + row) * og + k) * lanes + lane] = w;
                     }
                 }
             }
@@ -230,7 +233,7 @@ impl Conv {
         out
     }
 
-    /// Adds the error of the source: for each output pixel the error of its patch, put back where it came from. Outputs
+    /// Adds the error of the source: for each output pixel and kernel row the error of what the row covers. Outputs
     /// without error are left out: behind a pooling node that is most of them.
     pub fn backward<R: Float>(
         &self,
@@ -240,89 +243,159 @@ impl Conv {
         pairs: Pairs,
         steps: Range<usize>,
     ) {
-        let [o, oh, ow] = self.output;
-        let mut patch = vec![R::ZERO; padded(self.patch())];
-        let mut sparse = Sparse::default();
+        let size: usize = self.output.iter().product();
+        let og = self.output[0] / self.groups;
+        let panel = self.lanes() * og;
+        let mut sparse = Sparse::new(size);
         for t in pairs.pieces(steps).flatten() {
             for b in 0..into.samples {
-                let error = error.row(b, t, oh * ow * o);
                 let out = into.row(b, t - pairs.shift);
                 R::vectorize(
                     #[inline(always)]
-                    || {
-                        for (p, pixel) in error.chunks_exact(o).enumerate() {
-                            for group in 0..self.groups {
-                                self.spread(transposed, pixel, group, &mut sparse, &mut patch);
-                                if !sparse.index.is_empty() {
-                                    self.put_back(p, group, &patch, out);
-                                }
-                            }
-                        }
-                    },
+                    || sparse.collect(error.row(b, t, size), og),
                 );
+                for (n, panel) in transposed.chunks_exact(panel).enumerate() {
+                    let place = (n / self.kernel[0], n % self.kernel[0]);
+                    match simd() {
+                        Simd::Plain => self.spread::<R, false>(place, &sparse, panel, out),
+                        _ => R::vectorize(
+                            #[inline(always)]
+                            || self.spread::<R, true>(place, &sparse, panel, out),
+                        ),
+                    }
+                }
             }
         }
     }
 
-    /// The error of the patch of an output pixel in a group of channels.
+    /// Adds what the errors bring through one kernel row of a group.
     #[inline(always)]
-    fn spread<R: Float>(
+    fn spread<R: Float, const FUSE: bool>(
         &self,
-        transposed: &[R],
-        pixel: &[R],
-        group: usize,
-        sparse: &mut Sparse<R>,
-        patch: &mut [R],
+        place: (usize, usize),
+        errors: &Sparse<R>,
+        panel: &[R],
+        out: &mut [R],
     ) {
-        let og = self.output[0] / self.groups;
-        sparse.index.clear();
-        sparse.values.clear();
-        for (k, &e) in pixel[group * og..][..og].iter().enumerate() {
-            if e != R::ZERO {
-                sparse.index.push(k as u32);
-                sparse.values.push(e);
+        let lanes = self.lanes();
+        for at in (0..lanes).step_by(4 * REGISTER) {
+            let part = (at, lanes, panel);
+            match (lanes - at) / REGISTER {
+                1 => self.strip::<R, 16, FUSE>(place, errors, part, out),
+                2 => self.strip::<R, 32, FUSE>(place, errors, part, out),
+                3 => self.strip::<R, 48, FUSE>(place, errors, part, out),
+                _ => self.strip::<R, 64, FUSE>(place, errors, part, out),
             }
-        }
-        if sparse.index.is_empty() {
-            return;
-        }
-        let panels = &transposed[group * patch.len() * og..][..patch.len() * og];
-        let panels = panels.chunks_exact(og * TILE);
-        for (panel, patch) in panels.zip(patch.chunks_exact_mut(TILE)) {
-            let mut sum = [R::ZERO; TILE];
-            add_rows(&mut sum, panel, &sparse.index, Some(&sparse.values));
-            patch.copy_from_slice(&sum);
         }
     }
 
-    /// Adds a patch where it was taken from.
+    /// The lanes from `at` on, as many as stay in registers.
     #[inline(always)]
-    fn put_back<R: Float>(&self, pixel: usize, group: usize, patch: &[R], out: &mut [R]) {
-        let ([c, h, w], [_, _, ow], [kh, kw]) = (self.input, self.output, self.kernel);
-        let ([sy, sx], [py, px], cg) = (self.stride, self.padding, self.input[0] / self.groups);
-        let (y, x) = (pixel / ow * sy, pixel % ow * sx);
-        let taps = px.saturating_sub(x)..kw.min(w + px - x);
-        for row in py.saturating_sub(y)..kh.min(h + py - y) {
-            let line = (y + row - py) * w;
-            let patch = &patch[row * kw * cg..][..kw * cg];
-            if self.groups == 1 {
-                let to = (line + x + taps.start - px) * c;
-                add(&mut out[to..], &patch[taps.start * c..taps.end * c], None);
-            } else {
-                for tap in taps.clone() {
-                    let to = (line + x + tap - px) * c + group * cg;
-                    add(&mut out[to..], &patch[tap * cg..][..cg], None);
+    fn strip<R: Float, const LANES: usize, const FUSE: bool>(
+        &self,
+        (group, row): (usize, usize),
+        errors: &Sparse<R>,
+        (at, lanes, panel): (usize, usize, &[R]),
+        out: &mut [R],
+    ) {
+        let ([c, h, w], [_, oh, ow], kw) = (self.input, self.output, self.kernel[1]);
+        let ([sy, sx], [py, px], cg) = (self.stride, self.padding, c / self.groups);
+        for y in 0..oh {
+            let Some(line) = (y * sy + row).checked_sub(py).filter(|&line| line < h) else {
+                continue;
+            };
+            for x in 0..ow {
+                let (index, values) = errors.of((y * ow + x) * self.groups + group);
+                if index.is_empty() {
+                    continue;
+                }
+                let mut sum = [R::ZERO; LANES];
+                for (&k, &e) in index.iter().zip(values) {
+                    let weights = &panel[k as usize * lanes + at..][..LANES];
+                    for j in 0..LANES {
+                        sum[j] = if FUSE {
+                            e.fused(weights[j], sum[j])
+                        } else {
+                            sum[j] + e * weights[j]
+                        };
+                    }
+                }
+                // Taps that fall on the image; the first stands at `from`.
+                let left = x * sx;
+                let taps = px.saturating_sub(left)..kw.min(w + px - left);
+                let pixel = |tap: usize| (line * w + left + tap - px) * c;
+                if self.groups == 1 {
+                    let (a, b) = (at.max(taps.start * c), (at + LANES).min(taps.end * c));
+                    if a < b {
+                        let to = &mut out[pixel(taps.start) + a - taps.start * c..];
+                        if taps.end == kw
+                            && a == at
+                            && b - a > LANES - REGISTER
+                            && to.len() >= LANES
+                        {
+                            // The weights of the lanes behind the row are zero.
+                            for j in 0..LANES {
+                                to[j] += sum[j];
+                            }
+                        } else {
+                            add(to, &sum[a - at..b - at], None);
+                        }
+                    }
+                } else {
+                    for tap in taps {
+                        let (a, b) = (at.max(tap * cg), (at + LANES).min((tap + 1) * cg));
+                        if a < b {
+                            let to = pixel(tap) + group * cg + a - tap * cg;
+                            add(&mut out[to..], &sum[a - at..b - at], None);
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// Errors that are not zero.
-#[derive(Default)]
+/// Lanes of the widest register.
+const REGISTER: usize = 16;
+
+/// Errors that are not zero, of each output pixel and group.
 struct Sparse<R> {
+    offsets: Vec<u32>,
     index: Vec<u32>,
     values: Vec<R>,
+}
+
+impl<R: Float> Sparse<R> {
+    fn new(size: usize) -> Self {
+        Self {
+            offsets: Vec::new(),
+            index: vec![0; size],
+            values: vec![R::ZERO; size],
+        }
+    }
+
+    /// Takes the errors of a step, `channels` to each pixel and group. Zeros are written too and overwritten by what
+    /// comes next: which they are cannot be foreseen, and a branch would miss.
+    #[inline(always)]
+    fn collect(&mut self, error: &[R], channels: usize) {
+        self.offsets.clear();
+        self.offsets.push(0);
+        let mut n = 0;
+        for pixel in error.chunks_exact(channels) {
+            for (k, &e) in pixel.iter().enumerate() {
+                self.index[n] = k as u32;
+                self.values[n] = e;
+                n += usize::from(e != R::ZERO);
+            }
+            self.offsets.push(n as u32);
+        }
+    }
+
+    #[inline(always)]
+    fn of(&self, pixel: usize) -> (&[u32], &[R]) {
+        let range = self.offsets[pixel] as usize..self.offsets[pixel + 1] as usize;
+        (&self.index[range.clone()], &self.values[range])
+    }
 }
 
 /// Adds `from` to the start of `to`, times `factor` if there is one.

@@ -24,22 +24,21 @@ impl Dropout {
         slot: &mut Slot<R>,
     ) {
         let kept = R::of(1.0 / (1.0 - self.p));
-        slot.mask.clear();
-        for sample in samples {
+        slot.mask.resize(samples.len() * slot.row);
+        for (sample, mask) in samples.zip(slot.mask.chunks_exact_mut(slot.row)) {
             let mut rng = Rng::new(
                 seed,
                 self.object,
                 Purpose::Dropout,
                 step << 20 | sample as u64,
             );
-            let draw = |_| {
+            mask.fill_with(|| {
                 if rng.uniform() < self.p {
                     R::ZERO
                 } else {
                     kept
                 }
-            };
-            slot.mask.extend((0..slot.row).map(draw));
+            });
         }
     }
 
