@@ -1,6 +1,6 @@
 //! A population backward over some steps, tile by tile and sample by sample: the transpose of the Jacobian, by dual numbers.
 
-use super::{Lane, Layout, Rules, TILE, at, constants, load, store};
+use super::{Lane, Layout, Rules, TILE, at, constants, fires, load, smooth, store};
 use crate::neuron::Neuron;
 use crate::num::{Dual, Float};
 use crate::surrogate::Surrogate;
@@ -11,14 +11,8 @@ use std::ops::Range;
 pub(crate) enum Incoming<'a, R> {
     /// None.
     Zero,
-    /// The same in every step: `data[sample * batch ..]`.
-    Constant { data: &'a [R], batch: usize },
-    /// One for each step: `data[sample * batch + t * stride ..]`.
-    Each {
-        data: &'a [R],
-        batch: usize,
-        stride: usize,
-    },
+    /// One for each step.
+    Each { data: &'a [R], layout: Layout },
 }
 
 impl<R: Float> Incoming<'_, R> {
@@ -27,12 +21,9 @@ impl<R: Float> Incoming<'_, R> {
     fn lanes(&self, (tile, b): (usize, usize), t: usize) -> Option<&[R]> {
         match *self {
             Incoming::Zero => None,
-            Incoming::Constant { data, batch } => Some(&data[b * batch + tile * TILE..][..TILE]),
-            Incoming::Each {
-                data,
-                batch,
-                stride,
-            } => Some(&data[b * batch + t * stride + tile * TILE..][..TILE]),
+            Incoming::Each { data, layout } => {
+                Some(&data[layout.base(b, tile) + t * layout.step..][..TILE])
+            }
         }
     }
 }
@@ -70,7 +61,7 @@ pub struct Backward<'a, R> {
     /// The tape of [`Forward`]; errors of pulses and currents are left in their columns.
     pub(crate) tape: (&'a mut [R], Layout),
     /// Columns of the tape that hold the current and the pulse.
-    pub(crate) inputs: [Option<usize>; 2],
+    pub(crate) inputs: Option<[usize; 2]>,
     pub(crate) pulse_column: Option<usize>,
     pub(crate) current_column: Option<usize>,
     /// Error of the output: from where it went, and from the loss.
@@ -161,31 +152,33 @@ fn steps<
     };
     let cell = (tile * b.samples + sample) * S * TILE;
     let before = if b.rules.before { R::ONE } else { R::ZERO };
+    let edge = b.rules.edge::<R>();
     let keep = if b.detach { R::ZERO } else { R::ONE };
     let mut g: [Lane<R>; S] = load(b.carry, cell, TILE);
-    let (mut dx, mut dw) = ([R::ZERO; TILE], [R::ZERO; TILE]);
-    let (mut gap, mut out) = ([R::ZERO; TILE], [R::ZERO; TILE]);
-    let (mut x, mut w) = ([R::ZERO; TILE], [R::ZERO; TILE]);
-    let mut s = [[R::ZERO; TILE]; S];
+    let (mut dx, mut dw) = (Lane::zero(), Lane::zero());
+    let (mut z, mut slope, mut out) = (Lane::zero(), Lane::zero(), Lane::zero());
+    let (mut x, mut w) = (Lane::zero(), Lane::zero());
+    let mut s = [Lane::zero(); S];
     let (tape, layout) = &mut b.tape;
     let base = layout.base(sample, tile);
     for t in b.steps.clone().rev() {
         let here = base + t * layout.step;
         sum(&b.output, (tile, sample), t, &mut out);
 
-        let a: [&[R]; S] = std::array::from_fn(|i| &tape[here + i * layout.column..][..TILE]);
+        let a: [Lane<R>; S] = load(tape, here, layout.column);
         for j in 0..TILE {
-            gap[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&a, j));
+            slope[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&a, j));
+            z[j] = fires(slope[j], edge);
         }
-        let z = b.rules.spikes(&gap);
-        b.surrogate.derive(&mut gap);
-        let slope = &gap;
+        if let Some(surrogate) = &b.rules.smooth {
+            z = smooth(surrogate, &slope);
+        }
+        b.surrogate.derive(&mut slope[..]);
 
         if !PLAIN {
-            for (lane, column) in [&mut x, &mut w].into_iter().zip(b.inputs) {
-                if let Some(c) = column {
-                    lane.copy_from_slice(&tape[here + c * layout.column..][..TILE]);
-                }
+            if let Some([current, pulse]) = b.inputs {
+                x.copy_from_slice(&tape[here + current * layout.column..][..TILE]);
+                w.copy_from_slice(&tape[here + pulse * layout.column..][..TILE]);
             }
             // The state before this step: after the reset of the step before.
             s = if t == 0 {
@@ -194,11 +187,14 @@ fn steps<
                 load(tape, here - layout.step, layout.column)
             };
             if t > 0 {
-                let mut gap = [R::ZERO; TILE];
+                let mut gap = Lane::zero();
                 for j in 0..TILE {
                     gap[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&s, j));
                 }
-                let z = b.rules.spikes(&gap);
+                let z = match &b.rules.smooth {
+                    Some(surrogate) => smooth(surrogate, &gap),
+                    None => Lane(gap.map(|gap| fires(gap, edge))),
+                };
                 for j in 0..TILE {
                     let k = constants::<R, K, OWN>(own, j);
                     let after = M::reset(&k, at(&s, j), z[j]);
@@ -239,13 +235,9 @@ fn steps<
             let k = constants::<R, K, OWN>(own, j);
             let ga = before_reset::<R, M, S, P, K>(&k, at(&a, j), z[j], &adjoint(&g, j));
             let s = at(&s, j);
-            let moved = M::advance(
-                &k,
-                vary(s),
-                Dual::constant(x[j]),
-                Dual::constant(w[j]),
-                Dual::constant(before),
-            );
+            let (x, w) = (x[j], w[j]);
+            let fixed = Dual::constant(before);
+            let moved = M::advance(&k, vary(s), Dual::constant(x), Dual::constant(w), fixed);
             for i in 0..S {
                 g[i][j] = pull(ga, moved, i);
             }
@@ -253,14 +245,15 @@ fn steps<
                 let moved = M::advance(&k, fix(s), x, w, Dual::constant(before));
                 pull::<R, S, 1>(ga, moved, 0)
             };
-            dx[j] = by_input(Dual::variable(x[j], 0), Dual::constant(w[j]));
-            dw[j] = by_input(Dual::constant(x[j]), Dual::variable(w[j], 0));
+            dx[j] = by_input(Dual::variable(x, 0), Dual::constant(w));
+            dw[j] = by_input(Dual::constant(x), Dual::variable(w, 0));
         }
 
-        for (lane, column) in [(&dw, b.pulse_column), (&dx, b.current_column)] {
-            if let Some(c) = column {
-                tape[here + c * layout.column..][..TILE].copy_from_slice(lane);
-            }
+        if let Some(c) = b.pulse_column {
+            tape[here + c * layout.column..][..TILE].copy_from_slice(&dw[..]);
+        }
+        if let Some(c) = b.current_column {
+            tape[here + c * layout.column..][..TILE].copy_from_slice(&dx[..]);
         }
     }
     store(&g, b.carry, cell, TILE);

@@ -1,18 +1,11 @@
 //! A population forward over some steps, tile by tile and sample by sample.
 
-use super::{Lane, Layout, Port, Rules, TILE, at, constants, load, store};
+use super::{Lane, Layout, Rules, TILE, at, constants, fires, load, smooth, store};
 use crate::neuron::Neuron;
 use crate::num::Float;
 use std::ops::Range;
 
-/// What arrives at a tile.
-#[derive(Clone, Copy)]
-pub(crate) struct Term<'a, R> {
-    pub port: Port,
-    pub source: Source<'a, R>,
-}
-
-/// Where a [`Term`] comes from, for all samples and tiles of a population.
+/// What arrives at a population, for all samples and tiles.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a, R> {
     /// Rows of the weights `[tile][inputs][TILE]` of the inputs that fired in row `first + t * stride + sample`.
@@ -34,15 +27,8 @@ pub(crate) enum Source<'a, R> {
         first: usize,
         stride: usize,
     },
-    /// Another current in every step: `data[base + sample * batch + t * stride ..]`.
-    Each {
-        data: &'a [R],
-        base: usize,
-        batch: usize,
-        stride: usize,
-    },
-    /// The same current in every step: `data[sample * batch ..]`.
-    Constant { data: &'a [R], batch: usize },
+    /// A current in every step, or the same in all.
+    Each { data: &'a [R], layout: Layout },
 }
 
 /// A population, forward.
@@ -50,7 +36,8 @@ pub struct Forward<'a, R> {
     /// `[K]`, or `[tile][K][TILE]` if parameters differ between neurons.
     pub(crate) constants: &'a [R],
     pub(crate) rules: Rules,
-    pub(crate) terms: &'a [Term<'a, R>],
+    /// What arrives as a current, then what arrives as a pulse; how many are currents.
+    pub(crate) sources: (&'a [Source<'a, R>], usize),
     pub(crate) tiles: usize,
     pub(crate) samples: usize,
     /// The steps to run, of how many.
@@ -61,7 +48,7 @@ pub struct Forward<'a, R> {
     /// The state before the reset.
     pub(crate) tape: Option<(&'a mut [R], Layout)>,
     /// Columns of the tape that keep the current and the pulse, for a Jacobian that depends on them.
-    pub(crate) inputs: [Option<usize>; 2],
+    pub(crate) inputs: Option<[usize; 2]>,
     /// A bit for each neuron that fired, `[tile][sample][total]`.
     pub(crate) fired: &'a mut [u64],
     /// The membrane before the reset, if it is handed on.
@@ -117,7 +104,7 @@ impl<R: Float> Source<'_, R> {
                 let (lo, hi) = (offsets[r] as usize, offsets[r + 1] as usize);
                 let bias = bias.map(|bias| &bias[tile * TILE..][..TILE]);
                 if lo < hi {
-                    let mut sum = [R::ZERO; TILE];
+                    let mut sum = Lane::zero();
                     let values = values.map(|v| &v[lo..hi]);
                     let weights = &weights[tile * inputs * TILE..][..inputs * TILE];
                     add_rows(&mut sum, weights, &index[lo..hi], values);
@@ -144,21 +131,21 @@ impl<R: Float> Source<'_, R> {
                 stride,
             } => {
                 let r = first + t * stride + b;
+                let mut sum = Lane::zero();
                 for n in offsets[r] as usize..offsets[r + 1] as usize {
                     let lane = (index[n] as usize).wrapping_sub(tile * TILE);
                     if lane < TILE {
-                        acc[lane] += values.map_or(R::ONE, |v| v[n]);
+                        sum[lane] = values.map_or(R::ONE, |v| v[n]);
                     }
+                }
+                for j in 0..TILE {
+                    acc[j] += sum[j];
                 }
                 return;
             }
-            Source::Each {
-                data,
-                base,
-                batch,
-                stride,
-            } => &data[base + b * batch + t * stride + tile * TILE..][..TILE],
-            Source::Constant { data, batch } => &data[b * batch + tile * TILE..][..TILE],
+            Source::Each { data, layout } => {
+                &data[layout.base(b, tile) + t * layout.step..][..TILE]
+            }
         };
         for j in 0..TILE {
             acc[j] += data[j];
@@ -195,8 +182,10 @@ fn cells<
     f: &mut Forward<'_, R>,
 ) {
     let before = if f.rules.before { R::ONE } else { R::ZERO };
+    let edge = f.rules.edge::<R>();
+    let (currents, pulses) = f.sources.0.split_at(f.sources.1);
     for tile in 0..f.tiles {
-        let constants_of = if OWN {
+        let own = if OWN {
             &f.constants[tile * K * TILE..][..K * TILE]
         } else {
             f.constants
@@ -205,81 +194,60 @@ fn cells<
             let cell = tile * f.samples + b;
             let mut s: [Lane<R>; S] = load(f.state, cell * S * TILE, TILE);
             let mut a = s;
-            let mut gap = [R::ZERO; TILE];
+            let mut gap = Lane::zero();
             for t in f.steps.clone() {
-                let (mut x, mut w) = ([R::ZERO; TILE], [R::ZERO; TILE]);
-                for term in f.terms {
-                    let port = match term.port {
-                        Port::Current => &mut x,
-                        Port::Pulse => &mut w,
-                    };
-                    term.source.add((tile, b), t, port);
+                let mut x = Lane::zero();
+                for source in currents {
+                    source.add((tile, b), t, &mut x);
+                }
+                let mut w = Lane::zero();
+                for source in pulses {
+                    source.add((tile, b), t, &mut w);
                 }
                 for j in 0..TILE {
-                    let k = constants::<R, K, OWN>(constants_of, j);
+                    let k = constants::<R, K, OWN>(own, j);
                     let moved = M::advance(&k, at(&s, j), x[j], w[j], before);
                     for i in 0..S {
                         a[i][j] = moved[i];
                     }
                     gap[j] = M::gap(&k, &moved);
                 }
-                let z = f.rules.spikes(&gap);
-                f.fired[cell * f.total + t] = pack(&z);
+                f.fired[cell * f.total + t] = R::above(&gap, edge);
                 for j in 0..TILE {
-                    let k = constants::<R, K, OWN>(constants_of, j);
-                    let after = M::reset(&k, at(&a, j), z[j]);
+                    let k = constants::<R, K, OWN>(own, j);
+                    let after = M::reset(&k, at(&a, j), fires(gap[j], edge));
                     for i in 0..S {
                         s[i][j] = after[i];
+                    }
+                }
+                if let Some(surrogate) = &f.rules.smooth {
+                    let z = smooth(surrogate, &gap);
+                    for j in 0..TILE {
+                        let k = constants::<R, K, OWN>(own, j);
+                        let after = M::reset(&k, at(&a, j), z[j]);
+                        for i in 0..S {
+                            s[i][j] = after[i];
+                        }
+                    }
+                    if let Some((out, layout)) = &mut f.graded {
+                        let here = layout.base(b, tile) + t * layout.step;
+                        out[here..][..TILE].copy_from_slice(&z[..]);
                     }
                 }
                 if let Some((tape, layout)) = &mut f.tape {
                     let here = layout.base(b, tile) + t * layout.step;
                     store(&a, tape, here, layout.column);
-                    for (lane, column) in [&x, &w].into_iter().zip(f.inputs) {
-                        if let Some(c) = column {
-                            tape[here + c * layout.column..][..TILE].copy_from_slice(lane);
-                        }
+                    if let Some([current, pulse]) = f.inputs {
+                        tape[here + current * layout.column..][..TILE].copy_from_slice(&x[..]);
+                        tape[here + pulse * layout.column..][..TILE].copy_from_slice(&w[..]);
                     }
                 }
-                for (out, lane) in [(&mut f.membrane, &a[0]), (&mut f.graded, &z)] {
-                    if let Some((out, layout)) = out {
-                        let here = layout.base(b, tile) + t * layout.step;
-                        out[here..][..TILE].copy_from_slice(lane);
-                    }
+                if let Some((out, layout)) = &mut f.membrane {
+                    let here = layout.base(b, tile) + t * layout.step;
+                    out[here..][..TILE].copy_from_slice(&a[0][..]);
                 }
             }
             store(&s, f.state, cell * S * TILE, TILE);
-        }
-    }
-}
-
-/// A bit for each lane that is not zero: a byte for each first, then eight at a time by a multiplication that moves
-/// the lowest bit of each byte into the highest byte.
-#[inline(always)]
-fn pack<R: Float>(z: &Lane<R>) -> u64 {
-    let mut bytes = [0u8; TILE];
-    for j in 0..TILE {
-        bytes[j] = u8::from(z[j] != R::ZERO);
-    }
-    let mut bits = 0;
-    for (n, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        let one = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        bits |= one << (8 * n);
-    }
-    bits
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_lane_has_its_bit() {
-        for j in 0..TILE {
-            let mut z = [0.0f32; TILE];
-            z[j] = 1.0;
-            z[63 - j] = 0.25;
-            assert_eq!(pack(&z), 1 << j | 1 << (63 - j));
         }
     }
 }

@@ -11,30 +11,49 @@ mod panel;
 pub use backward::Backward;
 pub(crate) use backward::{Incoming, backward};
 pub use forward::Forward;
-pub(crate) use forward::{Source, Term, add_rows, forward};
+pub(crate) use forward::{Source, add_rows, forward};
 pub(crate) use panel::{Left, Right, panel, transpose};
 
 use crate::num::Float;
 use crate::surrogate::Surrogate;
+use std::ops::{Deref, DerefMut};
 
 /// Neurons that run together: one value each fills four registers of 16 lanes.
 pub(crate) const TILE: usize = 64;
 
-/// One value for each neuron of a tile.
-pub(crate) type Lane<R> = [R; TILE];
+/// One value for each neuron of a tile, from the start of a cache line on: a register that straddles two lines is stored
+/// and loaded at half the speed.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Lane<R>([R; TILE]);
+
+impl<R: Float> Lane<R> {
+    /// Zeros.
+    #[inline(always)]
+    pub fn zero() -> Self {
+        Self([R::ZERO; TILE])
+    }
+}
+
+impl<R> Deref for Lane<R> {
+    type Target = [R; TILE];
+
+    #[inline(always)]
+    fn deref(&self) -> &[R; TILE] {
+        &self.0
+    }
+}
+
+impl<R> DerefMut for Lane<R> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [R; TILE] {
+        &mut self.0
+    }
+}
 
 /// `n` rounded up to whole tiles.
 pub(crate) const fn padded(n: usize) -> usize {
     n.div_ceil(TILE) * TILE
-}
-
-/// Whether a value reaches the flow as a current or the state as a jump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Port {
-    /// The current `x` of the flow.
-    Current,
-    /// The weight `w` of the jump.
-    Pulse,
 }
 
 /// What holds for a whole population.
@@ -49,24 +68,23 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// A neuron fires whose gap is above this.
     #[inline(always)]
-    fn hard<R: Float>(&self, gap: R) -> R {
-        let fires = if self.at_threshold {
-            gap >= R::ZERO
-        } else {
-            gap > R::ZERO
-        };
-        if fires { R::ONE } else { R::ZERO }
+    fn edge<R: Float>(&self) -> R {
+        if self.at_threshold { R::UNDER } else { R::ZERO }
     }
+}
 
-    /// The spikes of a tile from its gaps.
-    #[inline(always)]
-    fn spikes<R: Float>(&self, gap: &Lane<R>) -> Lane<R> {
-        match &self.smooth {
-            Some(s) => std::array::from_fn(|j| R::of(s.smooth(gap[j].value()))),
-            None => std::array::from_fn(|j| self.hard(gap[j])),
-        }
-    }
+/// The spike of a gap.
+#[inline(always)]
+fn fires<R: Float>(gap: R, edge: R) -> R {
+    if gap > edge { R::ONE } else { R::ZERO }
+}
+
+/// The smooth spikes of a tile from its gaps; apart from the inner loops, which do not check gradients.
+#[inline(never)]
+fn smooth<R: Float>(surrogate: &Surrogate, gap: &Lane<R>) -> Lane<R> {
+    Lane(gap.map(|gap| R::of(surrogate.smooth(gap.value()))))
 }
 
 /// Where the rows of 64 lanes stand in a block of samples: `origin + sample * batch + tile * tile + step * step
@@ -103,7 +121,45 @@ impl Layout {
         }
     }
 
+    /// `[step][sample][row]`: all samples of a step stand together.
+    pub fn by_time(samples: usize, row: usize) -> Self {
+        Self {
+            origin: 0,
+            batch: row,
+            tile: TILE,
+            step: samples * row,
+            column: row,
+        }
+    }
+
+    /// `[tile][step][sample][column][64]`: the same, tile by tile.
+    pub fn by_tile_and_time(samples: usize, steps: usize, columns: usize) -> Self {
+        let batch = columns * TILE;
+        Self {
+            origin: 0,
+            batch,
+            tile: steps * samples * batch,
+            step: samples * batch,
+            column: TILE,
+        }
+    }
+
+    /// `[sample][row]`, the same place for all steps.
+    pub fn still(row: usize) -> Self {
+        Self {
+            step: 0,
+            ..Self::by_step(1, 1, row)
+        }
+    }
+
+    /// The address of a step of a sample.
+    #[inline(always)]
+    pub fn at(&self, sample: usize, step: usize) -> usize {
+        self.base(sample, 0) + step * self.step
+    }
+
     /// The address of step 0, column 0.
+    #[inline(always)]
     pub fn base(&self, sample: usize, tile: usize) -> usize {
         self.origin + sample * self.batch + tile * self.tile
     }
@@ -132,7 +188,7 @@ impl<'a, R> View<'a, R> {
 
 #[inline(always)]
 fn load<R: Float, const N: usize>(data: &[R], base: usize, stride: usize) -> [Lane<R>; N] {
-    let mut out = [[R::ZERO; TILE]; N];
+    let mut out = [Lane::zero(); N];
     for (i, lane) in out.iter_mut().enumerate() {
         lane.copy_from_slice(&data[base + i * stride..][..TILE]);
     }
@@ -147,13 +203,13 @@ fn store<R: Float, const N: usize>(
     stride: usize,
 ) {
     for (i, lane) in lanes.iter().enumerate() {
-        data[base + i * stride..][..TILE].copy_from_slice(lane);
+        data[base + i * stride..][..TILE].copy_from_slice(&lane[..]);
     }
 }
 
 #[inline(always)]
-fn at<R: Copy, L: AsRef<[R]>, const N: usize>(lanes: &[L; N], j: usize) -> [R; N] {
-    std::array::from_fn(|i| lanes[i].as_ref()[j])
+fn at<R: Copy, const N: usize>(lanes: &[Lane<R>; N], j: usize) -> [R; N] {
+    std::array::from_fn(|i| lanes[i][j])
 }
 
 /// The constants of neuron `j`: shared, or its own.

@@ -7,12 +7,25 @@
 use super::TILE;
 use crate::num::{Aligned, Float, Simd};
 
-/// The left factor of a product: element `(i, k)` stands at `i * row + k * column`.
+/// The left factor of a product: element `(i, k)` stands at `i * row + (k / 64) * part + (k % 64) * column`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Left<'a, R> {
     pub data: &'a [R],
     pub row: usize,
     pub column: usize,
+    pub part: usize,
+}
+
+impl<'a, R> Left<'a, R> {
+    /// Element `(i, k)` at `i * row + k * column`.
+    pub fn even(data: &'a [R], row: usize, column: usize) -> Self {
+        Self {
+            data,
+            row,
+            column,
+            part: TILE * column,
+        }
+    }
 }
 
 /// Rows of the product that share each load of the panel.
@@ -93,18 +106,21 @@ fn strip<R: Float, const COLUMNS: usize, const N: usize, const FUSE: bool>(
     stride: usize,
 ) {
     let mut sum = [[R::ZERO; COLUMNS]; N];
-    for k in 0..depth {
-        // A copy, so that the rows share one load of each register.
-        let mut row = [R::ZERO; COLUMNS];
-        row.copy_from_slice(&panel.data[k * panel.row + column..][..COLUMNS]);
-        for n in 0..N {
-            let factor = a.data[(i + n) * a.row + k * a.column];
-            for j in 0..COLUMNS {
-                sum[n][j] = if FUSE {
-                    factor.fused(row[j], sum[n][j])
-                } else {
-                    sum[n][j] + factor * row[j]
-                };
+    for first in (0..depth).step_by(TILE) {
+        let from = i * a.row + first / TILE * a.part;
+        for k in 0..(depth - first).min(TILE) {
+            // A copy, so that the rows share one load of each register.
+            let mut row = [R::ZERO; COLUMNS];
+            row.copy_from_slice(&panel.data[(first + k) * panel.row + column..][..COLUMNS]);
+            for n in 0..N {
+                let factor = a.data[from + n * a.row + k * a.column];
+                for j in 0..COLUMNS {
+                    sum[n][j] = if FUSE {
+                        factor.fused(row[j], sum[n][j])
+                    } else {
+                        sum[n][j] + factor * row[j]
+                    };
+                }
             }
         }
     }
@@ -143,11 +159,7 @@ mod tests {
     fn product_is_the_sum_and_does_not_depend_on_its_company() {
         let (rows, depth) = (11, 65);
         let (a, b) = (numbers(rows * depth, 101), numbers(depth * TILE, 97));
-        let left = |data| Left {
-            data,
-            row: depth,
-            column: 1,
-        };
+        let left = |data| Left::even(data, depth, 1);
         let mut whole = vec![1.0; rows * TILE];
         panel(
             rows,
@@ -181,11 +193,7 @@ mod tests {
         let t: Vec<f32> = (0..depth * rows)
             .map(|n| a[n % rows * depth + n / rows])
             .collect();
-        let columns = Left {
-            data: &t,
-            row: 1,
-            column: rows,
-        };
+        let columns = Left::even(&t, 1, rows);
         panel(
             rows,
             depth,
@@ -206,18 +214,14 @@ mod tests {
         let b = numbers(depth * TILE, 89);
         let x: Vec<f32> = (0..depth).map(|k| f32::from(u8::from(k % 7 < 3))).collect();
         let mut dense = vec![0.0; TILE];
-        let left = Left {
-            data: &x,
-            row: depth,
-            column: 1,
-        };
+        let left = Left::even(&x, depth, 1);
         panel(1, depth, left, Right::packed(&b), false, &mut dense, TILE);
         let index: Vec<u32> = (0..depth as u32)
             .filter(|&k| x[k as usize] == 1.0)
             .collect();
-        let mut sparse = [0.0f32; TILE];
+        let mut sparse = crate::kernel::Lane::zero();
         super::super::add_rows(&mut sparse, &b, &index, None);
-        assert_eq!(dense, sparse);
+        assert_eq!(dense, sparse[..]);
     }
 
     #[test]

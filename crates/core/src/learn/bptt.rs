@@ -107,7 +107,7 @@ impl Plan {
         // A group's gradients are cleared and added up once a batch: that must stay small beside the batch itself.
         let worth = samples * steps * neurons / (8 * weights.max(1));
         let groups = worth.clamp(2, 16).min(samples);
-        let looped = net.stages.iter().any(|s| s.looped);
+        let looped = net.nodes.iter().any(|n| n.looped);
         let fits = TAPE / (steps * neurons * size_of::<R>()).max(1);
         let block = fits.clamp(if looped { 8 } else { 1 }, 16);
         Self {

@@ -1,6 +1,6 @@
 //! From a specification to a network, every shape checked.
 
-use super::graph::{Edge, resolve};
+use super::graph::{Edge, Pace, Stage, resolve};
 use super::param::{Param, Place};
 use super::population::Wanted;
 use super::{Network, NetworkSpec, Node, NodeKind, Op, Population, Shape, Window};
@@ -70,6 +70,8 @@ impl<R: Lanes> Network<R> {
                 learns: false,
                 reader: None,
                 first: None,
+                brief: [false; 2],
+                looped: false,
             });
         }
         for (i, list) in edges.iter().enumerate() {
@@ -78,6 +80,7 @@ impl<R: Lanes> Network<R> {
                 .map(|&e| through(e, &net.nodes, &edges))
                 .collect();
         }
+        net.merge_images();
         net.mark();
         for node in &net.nodes {
             let stem = &net.nodes[node.stem];
@@ -99,19 +102,14 @@ impl<R: Lanes> Network<R> {
                 format!("{:?}", readout.dims),
             ));
         }
-        for stage in &net.stages {
-            if let Some(&norm) = stage
-                .nodes
-                .iter()
-                .find(|&&i| stage.looped && matches!(net.nodes[i].op, Op::Norm(_)))
-            {
-                return Err(Error::invalid(
-                    "batch norm",
-                    format!("node '{}'", net.nodes[norm].name),
-                    "a place outside of loops",
-                    "a loop",
-                ));
-            }
+        let in_loop = |n: &&Node<R>| n.looped && matches!(n.op, Op::Norm(_));
+        if let Some(norm) = net.nodes.iter().find(in_loop) {
+            return Err(Error::invalid(
+                "batch norm",
+                format!("node '{}'", norm.name),
+                "a place outside of loops",
+                "a loop",
+            ));
         }
         Ok(net)
     }
@@ -242,8 +240,32 @@ impl<R: Lanes> Network<R> {
     }
 
     /// Fills in what follows from the graph.
+    /// Makes one stage of neighbouring stages of images. Batch norm, whose sums need all steps, stands alone.
+    fn merge_images(&mut self) {
+        let mut merged: Vec<Stage> = Vec::new();
+        for mut stage in std::mem::take(&mut self.stages) {
+            let node = &self.nodes[stage.nodes[0]];
+            let still = matches!(node.op, Op::Linear(_) | Op::Norm(_));
+            if stage.pace == Pace::Whole && node.shape.image().is_some() && !still {
+                stage.pace = Pace::Image;
+            }
+            match merged.last_mut() {
+                Some(last) if last.pace == Pace::Image && stage.pace == Pace::Image => {
+                    last.nodes.extend(stage.nodes);
+                }
+                _ => merged.push(stage),
+            }
+        }
+        self.stages = merged;
+    }
+
     fn mark(&mut self) {
         let n = self.nodes.len();
+        for stage in &self.stages {
+            for &i in &stage.nodes {
+                self.nodes[i].looped = stage.pace == Pace::Loop;
+            }
+        }
         for i in 1..n {
             for e in self.nodes[i].sources.clone() {
                 let lead = &mut self.nodes[e.node].lead;
@@ -281,14 +303,25 @@ impl<R: Lanes> Network<R> {
                 .stages
                 .iter()
                 .rev()
-                .flat_map(|s| s.nodes.iter().map(|&j| (j, s.looped)));
+                .flat_map(|s| s.nodes.iter().rev().copied());
             let first = order
-                .map(|(j, looped)| (j, looped, reads(j)))
+                .map(|j| (j, self.nodes[j].looped, reads(j)))
                 .find(|r| !r.2.is_empty());
-            self.nodes[i].first = match first {
+            let first = match first {
                 Some((j, false, delays)) if delays == [0] => Some(j),
                 _ => None,
             };
+            let stage = self.stages.iter().find(|s| s.nodes.contains(&i));
+            let here = |j: usize| {
+                stage.is_some_and(|s| s.pace == Pace::Image && s.nodes.contains(&j))
+            };
+            let beside = |j: usize| reads(j).iter().all(|&delay| delay == 0 && here(j));
+            let node = &self.nodes[i];
+            let brief = [
+                node.reader.is_some_and(here),
+                first.is_some_and(here) && (0..n).all(beside),
+            ];
+            (self.nodes[i].first, self.nodes[i].brief) = (first, brief);
         }
         // What depends on a loop settles after as many passes as there are nodes.
         for _ in 0..n {

@@ -10,11 +10,22 @@ pub(crate) struct Edge {
     pub delay: usize,
 }
 
-/// Nodes that run together: one, or those of a loop in the order of a step.
+/// Nodes that run together, in the order of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
     pub nodes: Vec<usize>,
-    pub looped: bool,
+    pub pace: Pace,
+}
+
+/// How many steps a stage takes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// All of them: weights stay where they are.
+    Whole,
+    /// One, although nothing asks for it: images that nodes hand to each other stay in the second cache.
+    Image,
+    /// One: each step needs the one before.
+    Loop,
 }
 
 /// The edges into each node (node 0 is the input) and the stages.
@@ -184,10 +195,12 @@ fn order(
             ));
         }
         nodes.iter().for_each(|&j| placed[j] = true);
-        stages.push(Stage {
-            looped: looped(first, first),
-            nodes,
-        });
+        let pace = if looped(first, first) {
+            Pace::Loop
+        } else {
+            Pace::Whole
+        };
+        stages.push(Stage { nodes, pace });
     }
     Ok(stages)
 }
@@ -226,14 +239,14 @@ mod tests {
         let (edges, stages) = resolve(&s).unwrap();
         assert_eq!(edges[1], [Edge { node: 3, delay: 1 }]);
         assert_eq!(edges[4], [Edge { node: 3, delay: 2 }]);
-        let nodes: Vec<_> = stages.iter().map(|s| (s.nodes.clone(), s.looped)).collect();
+        let nodes: Vec<_> = stages.iter().map(|s| (s.nodes.clone(), s.pace)).collect();
         assert_eq!(
             nodes,
             [
-                (vec![0], false),
-                (vec![2], false),
-                (vec![1, 3], true),
-                (vec![4], false)
+                (vec![0], Pace::Whole),
+                (vec![2], Pace::Whole),
+                (vec![1, 3], Pace::Loop),
+                (vec![4], Pace::Whole)
             ]
         );
     }

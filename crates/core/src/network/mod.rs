@@ -8,7 +8,7 @@ mod shape;
 mod spec;
 mod summary;
 
-pub(crate) use graph::{Edge, Stage, whole_steps};
+pub(crate) use graph::{Edge, Pace, Stage, whole_steps};
 pub use param::Param;
 pub(crate) use population::Population;
 pub(crate) use shape::Shape;
@@ -48,6 +48,10 @@ pub(crate) struct Node<R: Lanes> {
     pub reader: Option<usize>,
     /// The node that hands its error down before any other does, for all steps: it need not add.
     pub first: Option<usize>,
+    /// Whether its output is looked at in the step at hand alone, and whether its error is.
+    pub brief: [bool; 2],
+    /// Whether it is part of a loop.
+    pub looped: bool,
 }
 
 /// What a node does.

@@ -1,7 +1,7 @@
 //! The two floats of the engines, and the widest instructions that the processor has.
 
 use super::{Over, Real};
-use fearless_simd::{Level, Simd as _};
+use fearless_simd::{Level, Simd as _, SimdBase as _, SimdMask as _, f32x16};
 use std::sync::OnceLock;
 
 /// A plain float that the engines run on: `f32`, and `f64` as its oracle.
@@ -18,6 +18,8 @@ pub trait Float:
     + std::fmt::Display
     + 'static
 {
+    /// The negative number closest to zero: to be above it is to be zero or more.
+    const UNDER: Self;
     /// Zero.
     const ZERO: Self;
     /// One.
@@ -40,6 +42,8 @@ pub trait Float:
     fn vectorize<T>(f: impl FnOnce() -> T) -> T;
     /// `self * a + b`, rounded once.
     fn fused(self, a: Self, b: Self) -> Self;
+    /// A bit for each of 64 lanes that is above `edge`.
+    fn above(lanes: &[Self; 64], edge: Self) -> u64;
 }
 
 /// What a dense product may count on.
@@ -70,9 +74,10 @@ pub fn simd() -> Simd {
     Simd::Fused
 }
 
+static LEVEL: OnceLock<Level> = OnceLock::new();
+
 /// The instruction level used at run time: detected once.
 pub fn simd_level() -> Level {
-    static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(Level::new)
 }
 
@@ -105,7 +110,7 @@ fn exp_f32(x: f32) -> f32 {
 }
 
 macro_rules! float {
-    ($f:ty, $exp:expr, $vectorize:expr) => {
+    ($f:ty, $exp:expr, $vectorize:expr, $above:expr) => {
         impl Over<$f> for $f {
             #[inline(always)]
             fn lift(c: $f) -> Self {
@@ -135,6 +140,7 @@ macro_rules! float {
             }
         }
         impl Float for $f {
+            const UNDER: Self = -<$f>::from_bits(1);
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             #[inline(always)]
@@ -167,6 +173,10 @@ macro_rules! float {
             fn fused(self, a: Self, b: Self) -> Self {
                 self.mul_add(a, b)
             }
+            #[inline(always)]
+            fn above(lanes: &[Self; 64], edge: Self) -> u64 {
+                $above(lanes, edge)
+            }
         }
     };
 }
@@ -192,12 +202,67 @@ fn widest<T>(f: impl FnOnce() -> T) -> T {
     f()
 }
 
-float!(f32, exp_f32, widest);
-float!(f64, f64::exp, plain);
+/// A byte for each lane first, then eight at a time by a multiplication that moves the lowest bit of each byte into the
+/// highest byte.
+#[inline(always)]
+fn above_bytes<R: PartialOrd + Copy>(lanes: &[R; 64], edge: R) -> u64 {
+    let mut bytes = [0u8; 64];
+    for j in 0..64 {
+        bytes[j] = u8::from(lanes[j] > edge);
+    }
+    let mut bits = 0;
+    for (n, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        let one = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= one << (8 * n);
+    }
+    bits
+}
+
+/// By the comparison that sets a mask, under the instructions that [`widest`] chose.
+#[inline(always)]
+fn above_masks(lanes: &[f32; 64], edge: f32) -> u64 {
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    {
+        #[inline(always)]
+        fn masks<S: fearless_simd::Simd>(simd: S, lanes: &[f32; 64], edge: f32) -> u64 {
+            let mut bits = 0;
+            for n in 0..4 {
+                let lanes = f32x16::from_slice(simd, &lanes[16 * n..][..16]);
+                bits |= lanes.simd_gt(edge).to_bitmask() << (16 * n);
+            }
+            bits
+        }
+        // Not through `simd_level`, whose first call would stand in the inner loops.
+        let level = LEVEL.get();
+        if let Some(s) = level.and_then(|level| level.as_avx512()) {
+            return masks(s, lanes, edge);
+        }
+        if let Some(s) = level.and_then(|level| level.as_avx2()) {
+            return masks(s, lanes, edge);
+        }
+    }
+    above_bytes(lanes, edge)
+}
+
+float!(f32, exp_f32, widest, above_masks);
+float!(f64, f64::exp, plain, above_bytes);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_lane_above_the_edge_has_its_bit() {
+        for j in 0..64 {
+            let mut z = [-1.0f32; 64];
+            (z[j], z[63 - j]) = (0.0, 0.25);
+            let both = f32::vectorize(|| f32::above(&z, f32::UNDER));
+            assert_eq!(both, 1 << j | 1 << (63 - j));
+            assert_eq!(f32::above(&z, 0.0), 1 << (63 - j));
+            assert_eq!(above_bytes(&z, f32::UNDER), both);
+            assert_eq!(f64::above(&z.map(f64::from), f64::UNDER), both);
+        }
+    }
 
     #[test]
     fn exp_f32_is_close_to_exact() {

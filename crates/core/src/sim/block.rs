@@ -4,17 +4,13 @@
 //! batch norm in training asks for sums over all of them.
 
 use super::signal::{Class, Errors, Slot};
-use crate::kernel::padded;
-use crate::kernel::{Layout, View, transpose};
-use crate::network::{Network, Op, Stage};
+use crate::kernel::{View, transpose};
+use crate::network::{Network, Op, Pace, Stage};
 use crate::neuron::{Lanes, Output};
 use crate::num::Aligned;
 use crate::sim::clock::Input;
 use crate::synapse::{Moments, Norm, Pairs};
 use std::ops::Range;
-
-/// Bytes that nodes with images hand to each other in one go.
-const CHUNK: usize = 1 << 20;
 
 /// What all blocks of a run share.
 pub(crate) struct Pass<'a, R: Lanes> {
@@ -107,36 +103,6 @@ impl<'a, R: Lanes> Pass<'a, R> {
         }
     }
 
-    /// Stages that run together, and the steps that they take at a time: loops go step by step; images go as many steps
-    /// as keep what they hand to each other in the second cache; everything else takes all steps at once, so that
-    /// weights stay where they are.
-    fn passages<'s>(
-        &self,
-        stages: &'s [Stage],
-        samples: usize,
-        steps: usize,
-    ) -> impl DoubleEndedIterator<Item = (&'s [Stage], usize)> + use<'a, 's, R> {
-        let net = self.net;
-        let image = move |s: &Stage| {
-            let node = &net.nodes[s.nodes[0]];
-            !s.looped && node.shape.image().is_some() && !matches!(node.op, Op::Linear(_))
-        };
-        let runs = stages.chunk_by(move |a, b| image(a) && image(b));
-        runs.map(move |run| {
-            let chunk = if run[0].looped {
-                1
-            } else if image(&run[0]) {
-                let rows = run
-                    .iter()
-                    .map(|s| padded(net.nodes[s.nodes[0]].shape.size()));
-                (CHUNK / (rows.sum::<usize>() * samples * size_of::<R>())).max(1)
-            } else {
-                steps
-            };
-            (run, chunk)
-        })
-    }
-
     fn weights(&self, weight: usize, bias: Option<usize>) -> (&'a [R], Option<&'a [R]>) {
         let data = |k: usize| &self.net.params[k].data[..];
         (data(weight), bias.map(data))
@@ -154,7 +120,7 @@ pub(crate) struct Block<R> {
 
 impl<R: Lanes> Block<R> {
     pub fn new(net: &Network<R>, range: Range<usize>) -> Self {
-        let slot = |n: &crate::network::Node<R>| Slot::new(range.len(), n.shape.size(), n.lead);
+        let slot = |n| Slot::new(range.len(), n);
         Self {
             slots: net.nodes.iter().map(slot).collect(),
             range,
@@ -218,14 +184,20 @@ impl<R: Lanes> Block<R> {
 
     /// Runs stages forward.
     pub fn forward(&mut self, pass: &Pass<'_, R>, stages: &[Stage]) {
-        for (stages, chunk) in pass.passages(stages, self.range.len(), self.steps) {
-            for start in (0..self.steps).step_by(chunk) {
-                let steps = start..(start + chunk).min(self.steps);
-                for &i in stages.iter().flat_map(|s| &s.nodes) {
+        for stage in stages {
+            for steps in self.paces(stage) {
+                for &i in &stage.nodes {
                     self.forward_node(pass, i, steps.clone());
                 }
             }
         }
+    }
+
+    /// The steps that a stage takes at a time.
+    fn paces(&self, stage: &Stage) -> impl DoubleEndedIterator<Item = Range<usize>> + use<R> {
+        let (steps, pace) = (self.steps, stage.pace);
+        let chunk = if pace == Pace::Whole { steps } else { 1 };
+        (0..steps / chunk.max(1)).map(move |n| n * chunk..(n + 1) * chunk)
     }
 
     fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
@@ -317,11 +289,10 @@ impl<R: Lanes> Block<R> {
 
     /// Runs stages backward, the last one first.
     pub fn backward(&mut self, pass: &Pass<'_, R>, stages: &[Stage], totals: &mut Totals<R>) {
-        for (stages, chunk) in pass.passages(stages, self.range.len(), self.steps).rev() {
-            let looped = stages[0].looped;
-            for start in (0..self.steps).step_by(chunk).rev() {
-                let steps = start..(start + chunk).min(self.steps);
-                for &i in stages.iter().rev().flat_map(|s| s.nodes.iter().rev()) {
+        for stage in stages.iter().rev() {
+            let looped = stage.pace == Pace::Loop;
+            for steps in self.paces(stage).rev() {
+                for &i in stage.nodes.iter().rev() {
                     self.backward_node(pass, i, steps.clone(), totals);
                     if !looped {
                         self.gradient(pass, i, steps.clone(), totals);
@@ -329,7 +300,7 @@ impl<R: Lanes> Block<R> {
                 }
             }
             if looped {
-                for &i in &stages[0].nodes {
+                for &i in &stage.nodes {
                     self.gradient(pass, i, 0..self.steps, totals);
                 }
             }
@@ -343,20 +314,10 @@ impl<R: Lanes> Block<R> {
             Some(p) if slot.class != Class::Constant => {
                 pass.tape_error(&self.slots[p], p, pass.current(self, i))
             }
-            _ => {
-                let mut layout = Layout::by_step(self.steps, 1, slot.row);
-                if slot.class == Class::Constant {
-                    layout = Layout {
-                        batch: slot.row,
-                        step: 0,
-                        ..layout
-                    };
-                }
-                View {
-                    data: &slot.error,
-                    layout,
-                }
-            }
+            _ => View {
+                data: &slot.error,
+                layout: slot.error_layout(),
+            },
         }
     }
 
@@ -403,8 +364,8 @@ impl<R: Lanes> Block<R> {
         let steps = if constant { 0..1 } else { steps };
         let mut into = Errors {
             data: &mut data,
+            layout: from.error_layout(),
             samples: from.samples,
-            steps: from.steps,
             row_len: from.row,
             constant,
             fresh: pass.net.nodes[edge.node].first == Some(i) && !constant,

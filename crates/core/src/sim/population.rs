@@ -2,7 +2,7 @@
 
 use super::block::{Block, Pass};
 use super::signal::{Class, Errors, Signal, Slot};
-use crate::kernel::{Backward, Forward, Incoming, Layout, Port, Rules, Source, TILE, Term, View};
+use crate::kernel::{Backward, Forward, Incoming, Layout, Rules, Source, TILE, View};
 use crate::network::{Edge, Op, Population};
 use crate::neuron::{Arrivals, Lanes, Output, Pulse, Threshold};
 use crate::spikes::push_bits;
@@ -43,20 +43,16 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// Where a population's tape stands: by tile, unless something that reads it wants all neurons of a step together.
-    fn layout(&self, p: &Population<R>, node: usize, steps: usize) -> Layout {
+    fn layout(&self, p: &Population<R>, node: usize, slot: &Slot<R>) -> Layout {
+        let (samples, steps) = (slot.samples, slot.steps);
         let nodes = &self.net.nodes;
-        let looped = self
-            .net
-            .stages
-            .iter()
-            .any(|s| s.looped && s.nodes.contains(&node));
         let weights = |e: &Edge| matches!(nodes[e.node].op, Op::Linear(_));
         let row = p.tiles() * TILE;
         let columns = self.columns(p, node);
-        if !looped && nodes[node].sources.iter().all(weights) {
-            Layout::by_tile(steps, columns, row)
-        } else {
-            Layout::by_step(steps, columns, row)
+        match (nodes[node].sources.iter().all(weights), nodes[node].looped) {
+            (true, true) => Layout::by_tile_and_time(samples, steps, columns),
+            (true, false) => Layout::by_tile(steps, columns, row),
+            (false, _) => Layout::by_step(steps, columns, row),
         }
     }
 
@@ -69,7 +65,7 @@ impl<R: Lanes> Pass<'_, R> {
                 layout: Layout::default(),
             };
         };
-        let mut layout = self.layout(p, node, slot.steps);
+        let mut layout = self.layout(p, node, slot);
         if current && self.columns(p, node) > 1 {
             layout.origin = layout.column;
         }
@@ -83,7 +79,7 @@ impl<R: Lanes> Pass<'_, R> {
     pub fn states<'s>(&self, slot: &'s Slot<R>, node: usize, column: usize) -> View<'s, R> {
         let mut layout = Layout::default();
         if let Op::Population(p) = &self.net.nodes[node].op {
-            layout = self.layout(p, node, slot.steps);
+            layout = self.layout(p, node, slot);
             layout.origin = column * layout.column;
         }
         View {
@@ -117,14 +113,9 @@ impl<R: Lanes> Pass<'_, R> {
 
 impl<R: Lanes> Block<R> {
     /// What an edge brings.
-    fn term<'s>(&'s self, pass: &'s Pass<'_, R>, edge: Edge) -> Term<'s, R> {
-        let port = if pass.current(self, edge.node) {
-            Port::Current
-        } else {
-            Port::Pulse
-        };
+    fn source<'s>(&'s self, pass: &'s Pass<'_, R>, edge: Edge) -> Source<'s, R> {
         let (net, slot) = (pass.net, &self.slots[edge.node]);
-        let source = match (&net.nodes[edge.node].op, slot.class) {
+        match (&net.nodes[edge.node].op, slot.class) {
             (Op::Linear(l), Class::Fused) => {
                 let from = net.nodes[edge.node].sources[0];
                 let slot = &self.slots[from.node];
@@ -151,21 +142,13 @@ impl<R: Lanes> Block<R> {
                     first,
                     stride: samples,
                 },
-                Signal::Dense {
+                Signal::Dense { data, layout, .. } => Source::Each { data, layout },
+                Signal::Constant { data, row } => Source::Each {
                     data,
-                    origin,
-                    batch,
-                    row,
-                } => Source::Each {
-                    data,
-                    base: origin,
-                    batch,
-                    stride: row,
+                    layout: Layout::still(row),
                 },
-                Signal::Constant { data, row } => Source::Constant { data, batch: row },
             },
-        };
-        Term { port, source }
+        }
     }
 
     pub fn forward_population(
@@ -184,53 +167,49 @@ impl<R: Lanes> Block<R> {
         let mut tape = std::mem::take(&mut slot.tape);
         let mut fired = std::mem::take(&mut slot.fired);
         let mut data = std::mem::take(&mut slot.data);
-        let (class, lead) = (slot.class, slot.lead);
-        let none = Term {
-            port: Port::Current,
-            source: Source::Constant {
-                data: &[],
-                batch: 0,
-            },
+        let (class, out_layout) = (slot.class, slot.layout());
+        let layout = pass.layout(p, node, slot);
+        // Currents first. One or two edges, as there mostly are, need no memory of their own.
+        let current = |e: &Edge| pass.current(self, e.node);
+        let currents = edges.iter().filter(|e| current(e)).count();
+        let (one, two, many): ([_; 1], [_; 2], Vec<_>);
+        let sources = match edges[..] {
+            [e] => {
+                one = [self.source(pass, e)];
+                &one[..]
+            }
+            [a, b] => {
+                let (a, b) = if current(&b) && !current(&a) {
+                    (b, a)
+                } else {
+                    (a, b)
+                };
+                two = [self.source(pass, a), self.source(pass, b)];
+                &two[..]
+            }
+            _ => {
+                let (first, last): (Vec<_>, Vec<_>) = edges.iter().partition(|e| current(e));
+                let all = first.into_iter().chain(last);
+                many = all.map(|&e| self.source(pass, e)).collect();
+                &many[..]
+            }
         };
-        let (few, many);
-        let terms = if edges.len() <= 2 {
-            let term = |n: usize| edges.get(n).map_or(none, |&e| self.term(pass, e));
-            few = [term(0), term(1)];
-            &few[..edges.len()]
-        } else {
-            many = edges
-                .iter()
-                .map(|&e| self.term(pass, e))
-                .collect::<Vec<_>>();
-            &many[..]
-        };
-        let out = (class == Class::Dense).then(|| {
-            let layout = Layout {
-                origin: lead * row,
-                ..Layout::by_step(lead + total, 1, row)
-            };
-            (&mut data[..], layout)
-        });
+        let out = (class == Class::Dense).then(|| (&mut data[..], out_layout));
         let (membrane, graded) = match p.output() {
             Output::Membrane => (out, None),
             Output::Spikes => (None, out),
         };
-        let layout = pass.layout(p, node, total);
         p.model.forward(&mut Forward {
             constants: &p.constants,
             rules: pass.rules(),
-            terms,
+            sources: (sources, currents),
             tiles,
             samples,
             steps: steps.clone(),
             total,
             state: &mut state,
             tape: (!tape.is_empty()).then_some((&mut tape[..], layout)),
-            inputs: if pass.keeps_inputs(p) {
-                [Some(states), Some(states + 1)]
-            } else {
-                [None, None]
-            },
+            inputs: pass.keeps_inputs(p).then_some([states, states + 1]),
             fired: &mut fired,
             membrane,
             graded,
@@ -271,7 +250,7 @@ impl<R: Lanes> Block<R> {
         let mut carry = std::mem::take(&mut slot.state);
         let mut tape = std::mem::take(&mut slot.tape);
         let slot = &self.slots[node];
-        let layout = pass.layout(p, node, total);
+        let layout = pass.layout(p, node, slot);
         let columns = pass.columns(p, node);
         if steps.end == total {
             carry.fill(R::ZERO);
@@ -294,16 +273,15 @@ impl<R: Lanes> Block<R> {
             } else {
                 Incoming::Each {
                     data: &slot.error,
-                    batch: total * row,
-                    stride: row,
+                    layout: slot.error_layout(),
                 }
             };
             let steady = if slot.steady.is_empty() {
                 Incoming::Zero
             } else {
-                Incoming::Constant {
+                Incoming::Each {
                     data: &slot.steady,
-                    batch: row,
+                    layout: Layout::still(row),
                 }
             };
             p.model.backward(&mut Backward {
@@ -317,11 +295,7 @@ impl<R: Lanes> Block<R> {
                 initial: &p.rest,
                 carry: &mut carry,
                 tape: (&mut tape, layout),
-                inputs: if pass.keeps_inputs(p) {
-                    [Some(states), Some(states + 1)]
-                } else {
-                    [None, None]
-                },
+                inputs: pass.keeps_inputs(p).then_some([states, states + 1]),
                 pulse_column: pulses.then_some(0),
                 current_column: currents.then_some(usize::from(columns > 1)),
                 output: [each, steady],
@@ -363,8 +337,8 @@ impl<R: Lanes> Block<R> {
         let view = pass.tape_error(slot, node, current);
         let mut into = Errors {
             data: &mut error,
+            layout: self.slots[from].error_layout(),
             samples: slot.samples,
-            steps: slot.steps,
             row_len: slot.row,
             constant: self.slots[from].class == Class::Constant,
             fresh,

@@ -1,6 +1,8 @@
 //! What nodes hand to each other inside a block of samples.
 
-use crate::kernel::padded;
+use crate::kernel::{Layout, padded};
+use crate::network::Node;
+use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
 
 /// The form of a signal.
@@ -80,11 +82,10 @@ pub(crate) enum Signal<'a, R> {
         first: usize,
         samples: usize,
     },
-    /// At `b * batch + origin + t * row`.
+    /// `row` values at `layout`.
     Dense {
         data: &'a [R],
-        origin: usize,
-        batch: usize,
+        layout: Layout,
         row: usize,
     },
     /// At `b * row`.
@@ -115,12 +116,7 @@ impl<'a, R: Float> Signal<'a, R> {
     pub fn dense(&self, b: usize, t: usize) -> Option<&'a [R]> {
         match *self {
             Signal::Rows { .. } => None,
-            Signal::Dense {
-                data,
-                origin,
-                batch,
-                row,
-            } => Some(&data[b * batch + origin + t * row..][..row]),
+            Signal::Dense { data, layout, row } => Some(&data[layout.at(b, t)..][..row]),
             Signal::Constant { data, row } => Some(&data[b * row..][..row]),
         }
     }
@@ -173,10 +169,13 @@ pub(crate) struct Slot<R> {
     pub lead: usize,
     /// Neurons, padded to whole tiles.
     pub row: usize,
+    /// As of the node.
+    pub brief: [bool; 2],
+    pub looped: bool,
     pub rows: Rows<R>,
-    /// `[sample][lead + step][row]`, or `[sample][row]` if constant.
+    /// Values, where [`Slot::layout`] says.
     pub data: Aligned<R>,
-    /// Error of the output: as `data`, without the lead.
+    /// Error of the output, where [`Slot::error_layout`] says.
     pub error: Aligned<R>,
     /// Error of a population's output that is the same in all steps, `[sample][row]`.
     pub steady: Aligned<R>,
@@ -191,13 +190,15 @@ pub(crate) struct Slot<R> {
 }
 
 impl<R: Float> Slot<R> {
-    pub fn new(samples: usize, width: usize, lead: usize) -> Self {
+    pub fn new<L: Lanes>(samples: usize, node: &Node<L>) -> Self {
         Self {
             class: Class::Constant,
             samples,
             steps: 0,
-            lead,
-            row: padded(width),
+            lead: node.lead,
+            row: padded(node.shape.size()),
+            brief: node.brief,
+            looped: node.looped,
             rows: Rows::default(),
             data: Aligned::default(),
             error: Aligned::default(),
@@ -219,6 +220,7 @@ impl<R: Float> Slot<R> {
                 }
                 self.rows.keep_last(lead * s);
             }
+            Class::Dense if self.brief[0] => self.data.resize(s * row),
             Class::Dense => {
                 let (old, new) = ((lead + self.steps) * row, (lead + steps) * row);
                 let mut history = Vec::new();
@@ -254,12 +256,15 @@ impl<R: Float> Slot<R> {
                 first: shift * self.samples,
                 samples: self.samples,
             },
-            Class::Dense => Signal::Dense {
-                data: &self.data,
-                origin: shift * self.row,
-                batch: (self.lead + self.steps) * self.row,
-                row: self.row,
-            },
+            Class::Dense => {
+                let mut layout = self.layout();
+                layout.origin = shift * self.row;
+                Signal::Dense {
+                    data: &self.data,
+                    layout,
+                    row: self.row,
+                }
+            }
             _ => Signal::Constant {
                 data: &self.data,
                 row: self.row,
@@ -267,13 +272,32 @@ impl<R: Float> Slot<R> {
         }
     }
 
+    /// Where values stand: `[sample][lead + step][row]`, or `[sample][row]` if one step is held at a time.
+    pub fn layout(&self) -> Layout {
+        if self.class == Class::Constant || self.brief[0] {
+            return Layout::still(self.row);
+        }
+        Layout {
+            origin: self.lead * self.row,
+            ..Layout::by_step(self.lead + self.steps, 1, self.row)
+        }
+    }
+
+    /// Where errors stand: `[sample][step][row]`, or `[sample][row]` if one step is held at a time, or
+    /// `[step][sample][row]` in a loop, which goes through all samples step by step.
+    pub fn error_layout(&self) -> Layout {
+        if self.class == Class::Constant || self.brief[1] {
+            Layout::still(self.row)
+        } else if self.looped {
+            Layout::by_time(self.samples, self.row)
+        } else {
+            Layout::by_step(self.steps, 1, self.row)
+        }
+    }
+
     /// Where a step's values are written; the same place for all steps of a constant.
     pub fn out(&mut self, b: usize, t: usize) -> &mut [R] {
-        let at = if self.class == Class::Constant {
-            b * self.row
-        } else {
-            (b * (self.lead + self.steps) + self.lead + t) * self.row
-        };
+        let at = self.layout().at(b, t);
         &mut self.data[at..][..self.row]
     }
 
@@ -285,11 +309,8 @@ impl<R: Float> Slot<R> {
 
     /// Makes room for errors that are written before they are read.
     pub fn make_room_for_error(&mut self) {
-        let steps = if self.class == Class::Constant {
-            1
-        } else {
-            self.steps
-        };
+        let still = self.class == Class::Constant || self.brief[1];
+        let steps = if still { 1 } else { self.steps };
         self.error.resize(self.samples * self.row * steps);
     }
 }
@@ -297,8 +318,8 @@ impl<R: Float> Slot<R> {
 /// Where the error of a node's output is collected.
 pub(crate) struct Errors<'a, R> {
     pub data: &'a mut [R],
+    pub layout: Layout,
     pub samples: usize,
-    pub steps: usize,
     pub row_len: usize,
     pub constant: bool,
     /// Whether this is the first error of these steps: it is written, not added.
@@ -308,8 +329,7 @@ pub(crate) struct Errors<'a, R> {
 impl<R: Float> Errors<'_, R> {
     /// The error of a step to add to; one for all steps of a constant.
     pub fn row(&mut self, b: usize, t: usize) -> &mut [R] {
-        let at = if self.constant { b } else { b * self.steps + t };
-        let row = &mut self.data[at * self.row_len..][..self.row_len];
+        let row = &mut self.data[self.layout.at(b, t)..][..self.row_len];
         if self.fresh {
             row.fill(R::ZERO);
         }

@@ -213,7 +213,8 @@ impl Conv {
         (self.kernel[1] * self.input[0] / self.groups).next_multiple_of(REGISTER)
     }
 
-    /// The kernel as `[group][kernel row][output][lane]`, lanes being `[tap][channel]` as they stand in the image.
+    /// The kernel as `[group][bundle of kernel rows][output][row of the bundle][lane]`, lanes being `[tap][channel]` as
+    /// they stand in the image.
     pub fn transposed<R: Float>(&self, weights: &[R]) -> Aligned<R> {
         let ([c, ..], [o, ..], [kh, kw]) = (self.input, self.output, self.kernel);
         let (cg, og, lanes) = (c / self.groups, o / self.groups, self.lanes());
@@ -221,11 +222,13 @@ impl Conv {
         for channel in 0..c {
             let (group, within) = (channel / cg, channel % cg);
             for row in 0..kh {
+                let (first, rows) = self.bundle(row);
+                let bundle = (group * kh + first) * og * lanes;
                 for tap in 0..kw {
                     let lane = (kw - 1 - tap) * cg + within;
                     let from = &weights[((channel * kh + row) * kw + tap) * og..][..og];
                     for (k, &w) in from.iter().enumerate() {
-                        out[((group * kh + row) * og + k) * lanes + lane] = w;
+                        out[bundle + (k * rows + row - first) * lanes + lane] = w;
                     }
                 }
             }
@@ -233,8 +236,14 @@ impl Conv {
         out
     }
 
-    /// Adds the error of the source: for each output pixel and kernel row the error of what the row covers. Outputs
-    /// without error are left out: behind a pooling node that is most of them.
+    /// The first kernel row of the bundle that holds `row`, and the number of its rows.
+    fn bundle(&self, row: usize) -> (usize, usize) {
+        let first = row / ROWS * ROWS;
+        (first, ROWS.min(self.kernel[0] - first))
+    }
+
+    /// Adds the error of the source: for each output pixel the error of what its kernel rows cover. Outputs without
+    /// error are left out: behind a pooling node that is most of them.
     pub fn backward<R: Float>(
         &self,
         transposed: &[R],
@@ -245,110 +254,150 @@ impl Conv {
     ) {
         let size: usize = self.output.iter().product();
         let og = self.output[0] / self.groups;
-        let panel = self.lanes() * og;
-        let mut sparse = Sparse::new(size);
+        let panel = self.kernel[0] * og * self.lanes();
+        let mut present = Present::new(size);
+        let mut sums = [R::ZERO; ROWS * 4 * REGISTER];
         for t in pairs.pieces(steps).flatten() {
             for b in 0..into.samples {
                 let out = into.row(b, t - pairs.shift);
+                let error = error.row(b, t, size);
                 R::vectorize(
                     #[inline(always)]
-                    || sparse.collect(error.row(b, t, size), og),
+                    || present.collect(error, og),
                 );
-                for (n, panel) in transposed.chunks_exact(panel).enumerate() {
-                    let place = (n / self.kernel[0], n % self.kernel[0]);
-                    match simd() {
-                        Simd::Plain => self.spread::<R, false>(place, &sparse, panel, out),
-                        _ => R::vectorize(
-                            #[inline(always)]
-                            || self.spread::<R, true>(place, &sparse, panel, out),
-                        ),
+                for (group, panel) in transposed.chunks_exact(panel).enumerate() {
+                    for row in (0..self.kernel[0]).step_by(ROWS) {
+                        let rows = self.bundle(row).1;
+                        let panel = &panel[row * og * self.lanes()..][..rows * og * self.lanes()];
+                        let from = (&present, error, panel);
+                        let to = (&mut sums[..], &mut *out);
+                        match simd() {
+                            Simd::Plain => self.spread::<R, false>((group, row), rows, from, to),
+                            _ => R::vectorize(
+                                #[inline(always)]
+                                || self.spread::<R, true>((group, row), rows, from, to),
+                            ),
+                        }
                     }
                 }
             }
         }
     }
 
-    /// Adds what the errors bring through one kernel row of a group.
+    /// Adds what the errors bring through a bundle of kernel rows of a group, as many lanes at a time as stay in
+    /// registers.
     #[inline(always)]
     fn spread<R: Float, const FUSE: bool>(
         &self,
         place: (usize, usize),
-        errors: &Sparse<R>,
-        panel: &[R],
-        out: &mut [R],
+        rows: usize,
+        from: (&Present, &[R], &[R]),
+        (sums, out): (&mut [R], &mut [R]),
     ) {
         let lanes = self.lanes();
         for at in (0..lanes).step_by(4 * REGISTER) {
-            let part = (at, lanes, panel);
-            match (lanes - at) / REGISTER {
-                1 => self.strip::<R, 16, FUSE>(place, errors, part, out),
-                2 => self.strip::<R, 32, FUSE>(place, errors, part, out),
-                3 => self.strip::<R, 48, FUSE>(place, errors, part, out),
-                _ => self.strip::<R, 64, FUSE>(place, errors, part, out),
+            match (rows, (lanes - at) / REGISTER) {
+                (1, 1) => self.strip::<R, 16, 1, FUSE>(place, from, at, (sums, out)),
+                (1, 2) => self.strip::<R, 32, 1, FUSE>(place, from, at, (sums, out)),
+                (1, 3) => self.strip::<R, 48, 1, FUSE>(place, from, at, (sums, out)),
+                (1, _) => self.strip::<R, 64, 1, FUSE>(place, from, at, (sums, out)),
+                (2, 1) => self.strip::<R, 16, 2, FUSE>(place, from, at, (sums, out)),
+                (2, 2) => self.strip::<R, 32, 2, FUSE>(place, from, at, (sums, out)),
+                (2, 3) => self.strip::<R, 48, 2, FUSE>(place, from, at, (sums, out)),
+                (2, _) => self.strip::<R, 64, 2, FUSE>(place, from, at, (sums, out)),
+                (_, 1) => self.strip::<R, 16, ROWS, FUSE>(place, from, at, (sums, out)),
+                (_, 2) => self.strip::<R, 32, ROWS, FUSE>(place, from, at, (sums, out)),
+                (_, 3) => self.strip::<R, 48, ROWS, FUSE>(place, from, at, (sums, out)),
+                (_, _) => self.strip::<R, 64, ROWS, FUSE>(place, from, at, (sums, out)),
             }
         }
     }
 
-    /// The lanes from `at` on, as many as stay in registers.
+    /// The lanes from `at` on of `N` kernel rows.
     #[inline(always)]
-    fn strip<R: Float, const LANES: usize, const FUSE: bool>(
+    fn strip<R: Float, const LANES: usize, const N: usize, const FUSE: bool>(
         &self,
         (group, row): (usize, usize),
-        errors: &Sparse<R>,
-        (at, lanes, panel): (usize, usize, &[R]),
-        out: &mut [R],
+        (present, error, panel): (&Present, &[R], &[R]),
+        at: usize,
+        (sums, out): (&mut [R], &mut [R]),
     ) {
-        let ([c, h, w], [_, oh, ow], kw) = (self.input, self.output, self.kernel[1]);
-        let ([sy, sx], [py, px], cg) = (self.stride, self.padding, c / self.groups);
+        let ([_, h, _], [o, oh, ow]) = (self.input, self.output);
+        let (lanes, og) = (self.lanes(), o / self.groups);
+        // Pixels that reach the same inputs do not follow each other: adding to what was written just now has to wait.
+        let apart = self.kernel[1].div_ceil(self.stride[1]);
         for y in 0..oh {
-            let Some(line) = (y * sy + row).checked_sub(py).filter(|&line| line < h) else {
-                continue;
-            };
-            for x in 0..ow {
-                let (index, values) = errors.of((y * ow + x) * self.groups + group);
+            for x in (0..apart).flat_map(|first| (first..ow).step_by(apart)) {
+                let pixel = (y * ow + x) * self.groups + group;
+                let index = present.of(pixel);
                 if index.is_empty() {
                     continue;
                 }
-                let mut sum = [R::ZERO; LANES];
-                for (&k, &e) in index.iter().zip(values) {
-                    let weights = &panel[k as usize * lanes + at..][..LANES];
-                    for j in 0..LANES {
-                        sum[j] = if FUSE {
-                            e.fused(weights[j], sum[j])
-                        } else {
-                            sum[j] + e * weights[j]
-                        };
+                let error = &error[pixel * og..][..og];
+                let mut sum = [[R::ZERO; LANES]; N];
+                for &k in index {
+                    let e = error[k as usize];
+                    let weights = &panel[k as usize * N * lanes..][..N * lanes];
+                    for n in 0..N {
+                        let weights = &weights[n * lanes + at..][..LANES];
+                        for j in 0..LANES {
+                            sum[n][j] = if FUSE {
+                                e.fused(weights[j], sum[n][j])
+                            } else {
+                                sum[n][j] + e * weights[j]
+                            };
+                        }
                     }
                 }
-                // Taps that fall on the image; the first stands at `from`.
-                let left = x * sx;
-                let taps = px.saturating_sub(left)..kw.min(w + px - left);
-                let pixel = |tap: usize| (line * w + left + tap - px) * c;
-                if self.groups == 1 {
-                    let (a, b) = (at.max(taps.start * c), (at + LANES).min(taps.end * c));
-                    if a < b {
-                        let to = &mut out[pixel(taps.start) + a - taps.start * c..];
-                        if taps.end == kw
-                            && a == at
-                            && b - a > LANES - REGISTER
-                            && to.len() >= LANES
-                        {
-                            // The weights of the lanes behind the row are zero.
-                            for j in 0..LANES {
-                                to[j] += sum[j];
-                            }
-                        } else {
-                            add(to, &sum[a - at..b - at], None);
-                        }
+                // Out of the registers first: a loop that is not unrolled would keep them from being used above.
+                for n in 0..N {
+                    sums[n * LANES..][..LANES].copy_from_slice(&sum[n]);
+                }
+                for (n, sum) in sums[..N * LANES].as_chunks::<LANES>().0.iter().enumerate() {
+                    let line = (y * self.stride[0] + row + n).checked_sub(self.padding[0]);
+                    if let Some(line) = line.filter(|&line| line < h) {
+                        self.put((group, line, x), at, sum, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the lanes from `at` on of a kernel row to the line of the image that it covers.
+    #[inline(always)]
+    fn put<R: Float, const LANES: usize>(
+        &self,
+        (group, line, x): (usize, usize, usize),
+        at: usize,
+        sum: &[R; LANES],
+        out: &mut [R],
+    ) {
+        let ([c, _, w], kw, px) = (self.input, self.kernel[1], self.padding[1]);
+        let cg = c / self.groups;
+        // Taps that fall on the image; the first stands at `from`.
+        let left = x * self.stride[1];
+        let taps = px.saturating_sub(left)..kw.min(w + px - left);
+        let pixel = |tap: usize| (line * w + left + tap - px) * c;
+        if self.groups == 1 {
+            let (a, b) = (at.max(taps.start * c), (at + LANES).min(taps.end * c));
+            if a < b {
+                let to = &mut out[pixel(taps.start) + a - taps.start * c..];
+                let whole = taps.end == kw && a == at && b - a > LANES - REGISTER;
+                if whole && to.len() >= LANES {
+                    // The weights of the lanes behind the row are zero.
+                    for j in 0..LANES {
+                        to[j] += sum[j];
                     }
                 } else {
-                    for tap in taps {
-                        let (a, b) = (at.max(tap * cg), (at + LANES).min((tap + 1) * cg));
-                        if a < b {
-                            let to = pixel(tap) + group * cg + a - tap * cg;
-                            add(&mut out[to..], &sum[a - at..b - at], None);
-                        }
-                    }
+                    add(to, &sum[a - at..b - at], None);
+                }
+            }
+        } else {
+            for tap in taps {
+                let (a, b) = (at.max(tap * cg), (at + LANES).min((tap + 1) * cg));
+                if a < b {
+                    let to = pixel(tap) + group * cg + a - tap * cg;
+                    add(&mut out[to..], &sum[a - at..b - at], None);
                 }
             }
         }
@@ -358,33 +407,33 @@ impl Conv {
 /// Lanes of the widest register.
 const REGISTER: usize = 16;
 
-/// Errors that are not zero, of each output pixel and group.
-struct Sparse<R> {
+/// Kernel rows that run together: their weights fit in the first cache, their sums in registers.
+const ROWS: usize = 3;
+
+/// Which outputs of each pixel and group have an error that is not zero.
+struct Present {
     offsets: Vec<u32>,
     index: Vec<u32>,
-    values: Vec<R>,
 }
 
-impl<R: Float> Sparse<R> {
+impl Present {
     fn new(size: usize) -> Self {
         Self {
             offsets: Vec::new(),
             index: vec![0; size],
-            values: vec![R::ZERO; size],
         }
     }
 
     /// Takes the errors of a step, `channels` to each pixel and group. Zeros are written too and overwritten by what
     /// comes next: which they are cannot be foreseen, and a branch would miss.
     #[inline(always)]
-    fn collect(&mut self, error: &[R], channels: usize) {
+    fn collect<R: Float>(&mut self, error: &[R], channels: usize) {
         self.offsets.clear();
         self.offsets.push(0);
         let mut n = 0;
         for pixel in error.chunks_exact(channels) {
             for (k, &e) in pixel.iter().enumerate() {
                 self.index[n] = k as u32;
-                self.values[n] = e;
                 n += usize::from(e != R::ZERO);
             }
             self.offsets.push(n as u32);
@@ -392,9 +441,8 @@ impl<R: Float> Sparse<R> {
     }
 
     #[inline(always)]
-    fn of(&self, pixel: usize) -> (&[u32], &[R]) {
-        let range = self.offsets[pixel] as usize..self.offsets[pixel + 1] as usize;
-        (&self.index[range.clone()], &self.values[range])
+    fn of(&self, pixel: usize) -> &[u32] {
+        &self.index[self.offsets[pixel] as usize..self.offsets[pixel + 1] as usize]
     }
 }
 

@@ -1,6 +1,6 @@
 //! All to all: `x_j = b_j + sum_i w_ji z_i`.
 
-use crate::kernel::{Left, Right, TILE, View, add_rows, panel};
+use crate::kernel::{Lane, Left, Right, TILE, View, add_rows, panel};
 use crate::num::Float;
 use crate::sim::{Class, Errors, Signal, Slot};
 use std::ops::Range;
@@ -104,28 +104,12 @@ impl Linear {
             };
             let data = match (dense, *source) {
                 (Some(data), _) => data,
-                (
-                    None,
-                    Signal::Dense {
-                        data,
-                        origin,
-                        batch,
-                        row,
-                    },
-                ) => &data[b * batch + origin + steps.start * row..],
+                (None, Signal::Dense { data, layout, .. }) => &data[layout.at(b, steps.start)..],
                 (None, Signal::Constant { data, row }) => &data[b * row..],
                 _ => continue,
             };
-            let left = Left {
-                data,
-                row: width,
-                column: 1,
-            };
-            let at = if out.class == Class::Constant {
-                b * row
-            } else {
-                (b * (out.lead + out.steps) + out.lead + steps.start) * row
-            };
+            let left = Left::even(data, width, 1);
+            let at = out.layout().at(b, steps.start);
             for tile in 0..row / TILE {
                 let right = Right::packed(self.tile(weights, tile));
                 let c = &mut out.data[at + tile * TILE..];
@@ -146,12 +130,12 @@ impl Linear {
             return;
         };
         for (tile, out) in out.chunks_exact_mut(TILE).enumerate() {
-            let mut sum = [R::ZERO; TILE];
+            let mut sum = Lane::zero();
             R::vectorize(
                 #[inline(always)]
                 || add_rows(&mut sum, self.tile(weights, tile), index, values),
             );
-            for (o, s) in out.iter_mut().zip(sum) {
+            for (o, &s) in out.iter_mut().zip(&sum[..]) {
                 *o = if keep { *o + s } else { s };
             }
         }
@@ -166,48 +150,26 @@ impl Linear {
         pairs: Pairs,
         steps: Range<usize>,
     ) {
-        let (row, constant, keep) = (into.row_len, into.constant, !into.fresh);
-        let layout = error.layout;
-        // In one piece if the outputs stand together, else tile by tile.
-        let whole = layout.tile == TILE;
-        let parts = if whole {
-            1
-        } else {
-            self.outputs.div_ceil(TILE)
-        };
+        let (from, to, keep) = (error.layout, into.layout, !into.fresh);
         for range in pairs.pieces(steps) {
             let (count, first) = (range.len(), range.start - pairs.shift);
-            for part in 0..parts {
-                let depth = if whole {
-                    self.outputs
-                } else {
-                    (self.outputs - part * TILE).min(TILE)
-                };
-                for tile in 0..row / TILE {
-                    let right = &transposed[(tile * self.outputs + part * TILE) * TILE..];
-                    let right = Right::packed(&right[..depth * TILE]);
-                    let mut multiply = |rows, at: usize, from: usize, to: usize, stride| {
-                        let left = Left {
-                            data: &error.data[at..],
-                            row: from,
-                            column: 1,
-                        };
-                        let c = &mut into.data[to + tile * TILE..];
-                        panel(rows, depth, left, right, keep || part > 0, c, stride);
+            for tile in 0..into.row_len / TILE {
+                let right = &transposed[tile * self.outputs * TILE..][..self.outputs * TILE];
+                let right = Right::packed(right);
+                let mut multiply = |rows, b: usize, [row, stride]: [usize; 2]| {
+                    let left = Left {
+                        data: &error.data[error.at(b, range.start, 0)..],
+                        row,
+                        column: 1,
+                        part: from.tile,
                     };
-                    let steps = into.steps;
-                    if constant {
-                        let at = error.at(0, 0, part);
-                        multiply(into.samples, at, layout.batch, 0, row);
-                    } else if count == 1 {
-                        let (at, to) = (error.at(0, range.start, part), first * row);
-                        multiply(into.samples, at, layout.batch, to, steps * row);
-                    } else {
-                        for b in 0..into.samples {
-                            let at = error.at(b, range.start, part);
-                            multiply(count, at, layout.step, (b * steps + first) * row, row);
-                        }
-                    }
+                    let c = &mut into.data[to.at(b, first) + tile * TILE..];
+                    panel(rows, self.outputs, left, right, keep, c, stride);
+                };
+                if into.constant || count == 1 {
+                    multiply(into.samples, 0, [from.batch, to.batch]);
+                } else {
+                    (0..into.samples).for_each(|b| multiply(count, b, [from.step, to.step]));
                 }
             }
         }
@@ -231,11 +193,7 @@ impl Linear {
                 );
             }
             Signal::Constant { data, row } => {
-                let left = Left {
-                    data,
-                    row: 1,
-                    column: row,
-                };
+                let left = Left::even(data, 1, row);
                 for (tile, g) in gradient.chunks_exact_mut(self.inputs * TILE).enumerate() {
                     let right = Right {
                         data: &error.data[error.at(0, 0, tile)..],
@@ -244,19 +202,11 @@ impl Linear {
                     panel(self.inputs, samples, left, right, true, g, TILE);
                 }
             }
-            Signal::Dense {
-                data,
-                origin,
-                batch,
-                row,
-            } => {
+            Signal::Dense { data, layout, .. } => {
                 for b in 0..samples {
                     for range in pairs.pieces(0..steps) {
-                        let left = Left {
-                            data: &data[b * batch + origin + range.start * row..],
-                            row: 1,
-                            column: row,
-                        };
+                        let data = &data[layout.at(b, range.start)..];
+                        let left = Left::even(data, 1, layout.step);
                         for (tile, g) in gradient.chunks_exact_mut(self.inputs * TILE).enumerate() {
                             let right = Right {
                                 data: &error.data[error.at(b, range.start, tile)..],
@@ -361,7 +311,7 @@ impl<R: Float> Columns<R> {
                 if range.is_empty() {
                     continue;
                 }
-                let mut sum = [R::ZERO; TILE];
+                let mut sum = Lane::zero();
                 if self.values.is_empty() {
                     for &a in &self.address[range] {
                         let e = &data[a as usize..][..TILE];
