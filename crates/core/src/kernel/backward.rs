@@ -1,6 +1,6 @@
 //! A population backward over some steps, tile by tile and sample by sample: the transpose of the Jacobian, by dual numbers.
 
-use super::{Lane, Layout, Rules, TILE, at, constants, fires, load, smooth, store};
+use super::{Lane, Layout, Rules, TILE, at, constants, load, spikes, store};
 use crate::neuron::Neuron;
 use crate::num::{Dual, Float};
 use crate::surrogate::Surrogate;
@@ -152,11 +152,10 @@ fn steps<
     };
     let cell = (tile * b.samples + sample) * S * TILE;
     let before = if b.rules.before { R::ONE } else { R::ZERO };
-    let edge = b.rules.edge::<R>();
     let keep = if b.detach { R::ZERO } else { R::ONE };
     let mut g: [Lane<R>; S] = load(b.carry, cell, TILE);
     let (mut dx, mut dw) = (Lane::zero(), Lane::zero());
-    let (mut z, mut slope, mut out) = (Lane::zero(), Lane::zero(), Lane::zero());
+    let (mut slope, mut out) = (Lane::zero(), Lane::zero());
     let (mut x, mut w) = (Lane::zero(), Lane::zero());
     let mut s = [Lane::zero(); S];
     let (tape, layout) = &mut b.tape;
@@ -168,11 +167,8 @@ fn steps<
         let a: [Lane<R>; S] = load(tape, here, layout.column);
         for j in 0..TILE {
             slope[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&a, j));
-            z[j] = fires(slope[j], edge);
         }
-        if let Some(surrogate) = &b.rules.smooth {
-            z = smooth(surrogate, &slope);
-        }
+        let z = spikes(&b.rules, &slope);
         b.surrogate.derive(&mut slope[..]);
 
         if !PLAIN {
@@ -191,10 +187,7 @@ fn steps<
                 for j in 0..TILE {
                     gap[j] = M::gap(&constants::<R, K, OWN>(own, j), &at(&s, j));
                 }
-                let z = match &b.rules.smooth {
-                    Some(surrogate) => smooth(surrogate, &gap),
-                    None => Lane(gap.map(|gap| fires(gap, edge))),
-                };
+                let z = spikes(&b.rules, &gap);
                 for j in 0..TILE {
                     let k = constants::<R, K, OWN>(own, j);
                     let after = M::reset(&k, at(&s, j), z[j]);
@@ -212,7 +205,7 @@ fn steps<
             slope: slope[j],
             keep,
         };
-        if let Some(dk) = &mut b.by_constants {
+        if !PLAIN && let Some(dk) = &mut b.by_constants {
             for j in 0..TILE {
                 let k = constants::<R, K, OWN>(own, j);
                 by_constants::<R, M, S, P, K>(

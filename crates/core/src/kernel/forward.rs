@@ -1,6 +1,6 @@
 //! A population forward over some steps, tile by tile and sample by sample.
 
-use super::{Lane, Layout, Rules, TILE, at, constants, fires, load, smooth, store};
+use super::{Lane, Layout, Rules, TILE, at, constants, load, spikes, store};
 use crate::neuron::Neuron;
 use crate::num::Float;
 use std::ops::Range;
@@ -213,26 +213,17 @@ fn cells<
                     gap[j] = M::gap(&k, &moved);
                 }
                 f.fired[cell * f.total + t] = R::above(&gap, edge);
+                let z = spikes(&f.rules, &gap);
                 for j in 0..TILE {
                     let k = constants::<R, K, OWN>(own, j);
-                    let after = M::reset(&k, at(&a, j), fires(gap[j], edge));
+                    let after = M::reset(&k, at(&a, j), z[j]);
                     for i in 0..S {
                         s[i][j] = after[i];
                     }
                 }
-                if let Some(surrogate) = &f.rules.smooth {
-                    let z = smooth(surrogate, &gap);
-                    for j in 0..TILE {
-                        let k = constants::<R, K, OWN>(own, j);
-                        let after = M::reset(&k, at(&a, j), z[j]);
-                        for i in 0..S {
-                            s[i][j] = after[i];
-                        }
-                    }
-                    if let Some((out, layout)) = &mut f.graded {
-                        let here = layout.base(b, tile) + t * layout.step;
-                        out[here..][..TILE].copy_from_slice(&z[..]);
-                    }
+                if let Some((out, layout)) = &mut f.graded {
+                    let here = layout.base(b, tile) + t * layout.step;
+                    out[here..][..TILE].copy_from_slice(&z[..]);
                 }
                 if let Some((tape, layout)) = &mut f.tape {
                     let here = layout.base(b, tile) + t * layout.step;

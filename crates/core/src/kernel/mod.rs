@@ -75,15 +75,23 @@ impl Rules {
     }
 }
 
-/// The spike of a gap.
+/// The spikes of a tile from its gaps.
 #[inline(always)]
-fn fires<R: Float>(gap: R, edge: R) -> R {
-    if gap > edge { R::ONE } else { R::ZERO }
+fn spikes<R: Float>(rules: &Rules, gap: &Lane<R>) -> Lane<R> {
+    let edge = rules.edge::<R>();
+    let mut z = Lane::zero();
+    for j in 0..TILE {
+        z[j] = if gap[j] > edge { R::ONE } else { R::ZERO };
+    }
+    match &rules.smooth {
+        None => z,
+        Some(surrogate) => smooth(surrogate, *gap),
+    }
 }
 
-/// The smooth spikes of a tile from its gaps; apart from the inner loops, which do not check gradients.
+/// Smooth spikes; apart from the inner loops, and from a copy of the gaps, so that these may stay in registers.
 #[inline(never)]
-fn smooth<R: Float>(surrogate: &Surrogate, gap: &Lane<R>) -> Lane<R> {
+fn smooth<R: Float>(surrogate: &Surrogate, gap: Lane<R>) -> Lane<R> {
     Lane(gap.map(|gap| R::of(surrogate.smooth(gap.value()))))
 }
 

@@ -312,9 +312,8 @@ impl<R: Lanes> Network<R> {
                 _ => None,
             };
             let stage = self.stages.iter().find(|s| s.nodes.contains(&i));
-            let here = |j: usize| {
-                stage.is_some_and(|s| s.pace == Pace::Image && s.nodes.contains(&j))
-            };
+            let here =
+                |j: usize| stage.is_some_and(|s| s.pace == Pace::Image && s.nodes.contains(&j));
             let beside = |j: usize| reads(j).iter().all(|&delay| delay == 0 && here(j));
             let node = &self.nodes[i];
             let brief = [
