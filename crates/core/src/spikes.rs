@@ -1,6 +1,6 @@
 //! Sparse spikes: for each sample and step, the indices of the neurons that fired.
 
-use crate::kernel::TILE;
+use crate::num::Float;
 use crate::{Error, Result};
 
 /// Spikes of `samples x steps` rows over `width` neurons, as indices.
@@ -88,14 +88,62 @@ impl Spikes {
     }
 }
 
-/// Appends the neurons of a tile that fired; bits past the last neuron are padding.
-pub(crate) fn push_bits(mut bits: u64, tile: usize, width: usize, index: &mut Vec<u32>) {
-    let live = (width - tile * TILE).min(TILE);
-    if live < TILE {
-        bits &= (1u64 << live) - 1;
+/// Sparse rows: row `r` holds `index[offsets[r]..offsets[r + 1]]`, ascending.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<R> {
+    pub offsets: Vec<u32>,
+    pub index: Vec<u32>,
+    /// One for each index; empty if all are 1.
+    pub values: Vec<R>,
+}
+
+impl<R: Float> Default for Rows<R> {
+    fn default() -> Self {
+        Self {
+            offsets: vec![0],
+            index: Vec::new(),
+            values: Vec::new(),
+        }
     }
-    while bits != 0 {
-        index.push((tile * TILE) as u32 + bits.trailing_zeros());
-        bits &= bits - 1;
+}
+
+impl<R: Float> Rows<R> {
+    /// Ends a row.
+    pub fn close(&mut self) {
+        self.offsets.push(self.index.len() as u32);
+    }
+
+    /// The values, if not all are 1.
+    pub fn values(&self) -> Option<&[R]> {
+        (!self.values.is_empty()).then_some(&self.values[..])
+    }
+
+    /// Keeps the last `rows` rows, or puts empty ones where there are fewer.
+    pub fn keep_last(&mut self, rows: usize) {
+        if rows == 0 {
+            return self.clear();
+        }
+        let have = self.offsets.len() - 1;
+        let first = have.saturating_sub(rows);
+        let cut = self.offsets[first];
+        self.index.copy_within(cut as usize.., 0);
+        self.index.truncate(self.index.len() - cut as usize);
+        if !self.values.is_empty() {
+            self.values.drain(..cut as usize);
+        }
+        self.offsets.copy_within(first.., 0);
+        self.offsets.truncate(have + 1 - first);
+        self.offsets.iter_mut().for_each(|o| *o -= cut);
+        for _ in have..rows {
+            self.offsets.insert(0, 0);
+        }
+    }
+
+    /// No rows.
+    pub fn clear(&mut self) {
+        self.offsets.clear();
+        self.offsets.push(0);
+        self.index.clear();
+        self.values.clear();
     }
 }

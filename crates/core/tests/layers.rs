@@ -3,12 +3,11 @@
 use std::path::Path;
 
 /// Modules, the lowest first; those in one line may use each other.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 7] = [
     &["error"],
     &["num", "rng"],
-    &["surrogate"],
+    &["surrogate", "spikes"],
     &["neuron", "kernel"],
-    &["spikes"],
     &["synapse", "network", "sim"],
     &["encode"],
     &["learn"],

@@ -3,32 +3,39 @@
 use super::{Lane, Layout, Rules, TILE, at, constants, load, spikes, store};
 use crate::neuron::Neuron;
 use crate::num::Float;
+use crate::spikes::Rows;
 use std::ops::Range;
 
 /// What arrives at a population, for all samples and tiles.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a, R> {
-    /// Rows of the weights `[tile][inputs][TILE]` of the inputs that fired in row `first + t * stride + sample`.
+    /// Weights `[tile][inputs][TILE]` of the inputs that fired.
     Rows {
-        offsets: &'a [u32],
-        index: &'a [u32],
-        values: Option<&'a [R]>,
-        first: usize,
-        stride: usize,
+        fired: Fired<'a, R>,
         weights: &'a [R],
         inputs: usize,
         bias: Option<&'a [R]>,
     },
-    /// Weight 1 from the inputs of the same number that fired in row `first + t * stride + sample`.
-    Own {
-        offsets: &'a [u32],
-        index: &'a [u32],
-        values: Option<&'a [R]>,
-        first: usize,
-        stride: usize,
-    },
+    /// Weight 1 from the inputs of the same number that fired.
+    Own(Fired<'a, R>),
     /// A current in every step, or the same in all.
     Each { data: &'a [R], layout: Layout },
+}
+
+/// The inputs that fired: those of step `t` and sample `b` are row `first + t * stride + b`.
+#[derive(Clone, Copy)]
+pub(crate) struct Fired<'a, R> {
+    pub rows: &'a Rows<R>,
+    pub first: usize,
+    pub stride: usize,
+}
+
+impl<R: Float> Fired<'_, R> {
+    #[inline(always)]
+    fn range(&self, b: usize, t: usize) -> Range<usize> {
+        let (r, offsets) = (self.first + t * self.stride + b, &self.rows.offsets);
+        offsets[r] as usize..offsets[r + 1] as usize
+    }
 }
 
 /// A population, forward.
@@ -91,23 +98,18 @@ impl<R: Float> Source<'_, R> {
     fn add(&self, (tile, b): (usize, usize), t: usize, acc: &mut Lane<R>) {
         let data = match *self {
             Source::Rows {
-                offsets,
-                index,
-                values,
-                first,
-                stride,
+                fired,
                 weights,
                 inputs,
                 bias,
             } => {
-                let r = first + t * stride + b;
-                let (lo, hi) = (offsets[r] as usize, offsets[r + 1] as usize);
+                let range = fired.range(b, t);
                 let bias = bias.map(|bias| &bias[tile * TILE..][..TILE]);
-                if lo < hi {
+                if !range.is_empty() {
                     let mut sum = Lane::zero();
-                    let values = values.map(|v| &v[lo..hi]);
+                    let values = fired.rows.values().map(|v| &v[range.clone()]);
                     let weights = &weights[tile * inputs * TILE..][..inputs * TILE];
-                    add_rows(&mut sum, weights, &index[lo..hi], values);
+                    add_rows(&mut sum, weights, &fired.rows.index[range], values);
                     if let Some(bias) = bias {
                         for j in 0..TILE {
                             sum[j] = bias[j] + sum[j];
@@ -123,17 +125,11 @@ impl<R: Float> Source<'_, R> {
                     None => return,
                 }
             }
-            Source::Own {
-                offsets,
-                index,
-                values,
-                first,
-                stride,
-            } => {
-                let r = first + t * stride + b;
+            Source::Own(fired) => {
                 let mut sum = Lane::zero();
-                for n in offsets[r] as usize..offsets[r + 1] as usize {
-                    let lane = (index[n] as usize).wrapping_sub(tile * TILE);
+                let values = fired.rows.values();
+                for n in fired.range(b, t) {
+                    let lane = (fired.rows.index[n] as usize).wrapping_sub(tile * TILE);
                     if lane < TILE {
                         sum[lane] = values.map_or(R::ONE, |v| v[n]);
                     }

@@ -11,7 +11,7 @@ mod panel;
 pub use backward::Backward;
 pub(crate) use backward::{Incoming, backward};
 pub use forward::Forward;
-pub(crate) use forward::{Source, add_rows, forward};
+pub(crate) use forward::{Fired, Source, add_rows, forward};
 pub(crate) use panel::{Left, Right, panel, transpose};
 
 use crate::num::Float;

@@ -101,7 +101,7 @@ impl Plan {
     fn new<R: Lanes>(net: &Network<R>, samples: usize, steps: usize) -> Self {
         let neurons: usize = net
             .populations()
-            .map(|(_, p)| padded(p.n) * p.model.states())
+            .map(|(_, p)| padded(p.n) * p.states)
             .sum();
         let weights: usize = net.params.iter().map(|p| p.data.len()).sum();
         // A group's gradients are cleared and added up once a batch: that must stay small beside the batch itself.
@@ -282,7 +282,7 @@ impl<R: Lanes> Workspace<R> {
             let parts: Vec<&Aligned<R>> = others.iter().map(|g| &g.totals.constants[k]).collect();
             pieces(sum, &parts);
         }
-        for (i, p) in net.populations().filter(|(_, p)| p.trained()) {
+        for (i, p) in net.populations().filter(|(_, p)| p.trained) {
             p.chain(&net.params, &constants[i], gradients);
         }
     }
@@ -378,7 +378,7 @@ fn judge<R: Lanes>(net: &Network<R>, job: &Job<'_, R>, block: &mut Block<R>) -> 
     let mut loss = value.loss;
     if let Some(rates) = &objective.rates {
         for (i, p) in net.populations() {
-            if p.output() == Output::Spikes {
+            if p.output == Output::Spikes {
                 loss += rates.block(&mut block.slots[i], p.n, job.samples);
             }
         }

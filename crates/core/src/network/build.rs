@@ -335,7 +335,7 @@ impl<R: Lanes> Network<R> {
                 };
                 let trained = match &node.op {
                     Op::Linear(_) | Op::Conv(_) | Op::Norm(_) => true,
-                    Op::Population(p) => p.trained(),
+                    Op::Population(p) => p.trained,
                     _ => false,
                 };
                 let learns = trained || from(|s| s.learns, node);

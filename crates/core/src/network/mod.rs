@@ -129,7 +129,7 @@ impl<R: Lanes> Network<R> {
     pub(crate) fn refresh(&mut self) {
         for node in &mut self.nodes {
             if let Op::Population(p) = &mut node.op
-                && p.trained()
+                && p.trained
             {
                 p.refresh(&self.params);
             }
@@ -143,7 +143,7 @@ impl<R: Lanes> Network<R> {
     /// Whether the readout hands on spikes or its membrane.
     pub fn output(&self) -> Output {
         match &self.readout().op {
-            Op::Population(p) => p.output(),
+            Op::Population(p) => p.output,
             _ => Output::Membrane,
         }
     }

@@ -14,6 +14,12 @@ use std::sync::Arc;
 pub(crate) struct Population<R: Lanes> {
     pub model: Arc<dyn Model<R>>,
     pub n: usize,
+    /// What the model says of itself, at hand in every step.
+    pub states: usize,
+    pub output: Output,
+    pub affine: bool,
+    /// Whether any of its parameters is trained.
+    pub trained: bool,
     /// `[K]`, or `[tiles][K][TILE]` if parameters differ between neurons.
     pub constants: Aligned<R>,
     /// The state at rest, `[tiles][S][TILE]`.
@@ -126,6 +132,10 @@ impl<R: Lanes> Population<R> {
             all.push(param);
         }
         let mut population = Self {
+            states: model.states(),
+            output: table.output,
+            affine: model.affine(),
+            trained: !want.train.is_empty(),
             model,
             n,
             constants: Aligned::default(),
@@ -143,18 +153,6 @@ impl<R: Lanes> Population<R> {
     /// Tiles of neurons.
     pub fn tiles(&self) -> usize {
         self.n.div_ceil(TILE)
-    }
-
-    /// Whether it hands on spikes or its membrane.
-    pub fn output(&self) -> Output {
-        self.model.spec().output
-    }
-
-    /// Whether any of its parameters is trained.
-    pub fn trained(&self) -> bool {
-        self.values
-            .iter()
-            .any(|v| matches!(v, Value::Trained { .. }))
     }
 
     /// The parameters of neuron `j`.
@@ -179,7 +177,7 @@ impl<R: Lanes> Population<R> {
 
     /// Takes over changed parameters.
     pub fn refresh(&mut self, params: &[Param<R>]) {
-        let (k, s) = (self.model.constants(), self.model.states());
+        let (k, s) = (self.model.constants(), self.states);
         let shared = self.shared();
         let distinct = if shared { 1 } else { self.n };
         let mut constants = Aligned::zeros(if shared { k } else { self.tiles() * k * TILE });

@@ -4,40 +4,53 @@ use std::sync::Arc;
 
 /// `[n]`, or `[channels, height, width]`.
 ///
-/// Images stand with their channels last in memory, because a convolution then moves whole runs; `order` gives the
-/// position in `[channels, height, width]` of each place in memory, and is kept by a flattened image.
+/// Images stand with their channels last in memory, because a convolution then moves whole runs; a flattened image keeps
+/// that order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub dims: Vec<usize>,
-    order: Option<Arc<Vec<u32>>>,
+    size: usize,
+    order: Option<Arc<Order>>,
+}
+
+/// The position in `[channels, height, width]` of each place in memory, and the other way round.
+#[derive(Debug, PartialEq, Eq)]
+struct Order {
+    positions: Vec<u32>,
+    places: Vec<u32>,
 }
 
 impl Shape {
     /// `[n]` or `[channels, height, width]`.
     pub fn new(dims: &[usize]) -> Self {
         let order = match *dims {
-            [c, h, w] if c > 1 => Some(Arc::new(
-                (0..c * h * w)
-                    .map(|p| ((p % c) * h * w + p / c) as u32)
-                    .collect(),
-            )),
+            [c, h, w] if c > 1 => {
+                let n = c * h * w;
+                let turn = |a: usize| (0..n).map(|p| ((p % a) * (n / a) + p / a) as u32).collect();
+                Some(Arc::new(Order {
+                    positions: turn(c),
+                    places: turn(h * w),
+                }))
+            }
             _ => None,
         };
         Self {
             dims: dims.to_vec(),
+            size: dims.iter().product(),
             order,
         }
     }
 
     /// The number of values.
     pub fn size(&self) -> usize {
-        self.dims.iter().product()
+        self.size
     }
 
     /// One axis, in the same memory.
     pub fn flat(&self) -> Self {
         Self {
-            dims: vec![self.size()],
+            dims: vec![self.size],
+            size: self.size,
             order: self.order.clone(),
         }
     }
@@ -57,7 +70,7 @@ impl Shape {
 
     /// The place in `dims` of place `p` in memory.
     pub fn canonical(&self, p: usize) -> usize {
-        self.order.as_ref().map_or(p, |o| o[p] as usize)
+        self.order.as_ref().map_or(p, |o| o.positions[p] as usize)
     }
 
     /// Whether memory and `dims` agree.
@@ -65,13 +78,15 @@ impl Shape {
         self.order.is_none()
     }
 
+    /// For each place in `dims`, the place in memory, where they differ.
+    pub fn places(&self) -> Option<&[u32]> {
+        self.order.as_ref().map(|o| &o.places[..])
+    }
+
     /// For each place in `dims`, the place in memory.
     pub fn inverse(&self) -> Vec<u32> {
-        let mut inverse = vec![0; self.size()];
-        for p in 0..self.size() {
-            inverse[self.canonical(p)] = p as u32;
-        }
-        inverse
+        let same = || (0..self.size as u32).collect();
+        self.places().map_or_else(same, <[u32]>::to_vec)
     }
 }
 

@@ -27,8 +27,11 @@ impl<R: Float> Aligned<R> {
     }
 
     /// Of another length: what is added is zero.
+    #[inline]
     pub fn resize(&mut self, len: usize) {
-        self.0.resize(len, R::ZERO);
+        if len != self.0.len() {
+            self.0.resize(len, R::ZERO);
+        }
     }
 
     /// Adds values at the end.

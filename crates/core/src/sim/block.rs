@@ -3,6 +3,7 @@
 //! A block is small enough for its tape to stay in cache, runs on one thread, and knows nothing of other blocks; only
 //! batch norm in training asks for sums over all of them.
 
+use super::population::Cells;
 use super::signal::{Class, Errors, Slot};
 use crate::kernel::{View, transpose};
 use crate::network::{Network, Op, Pace, Stage};
@@ -43,7 +44,7 @@ pub(crate) struct Totals<R> {
 impl<R: Lanes> Totals<R> {
     pub fn zero(net: &Network<R>) -> Self {
         let constants = net.nodes.iter().map(|n| match &n.op {
-            Op::Population(p) if p.trained() => {
+            Op::Population(p) if p.trained => {
                 Aligned::zeros(p.tiles() * p.model.constants() * crate::kernel::TILE)
             }
             _ => Aligned::default(),
@@ -113,6 +114,8 @@ impl<'a, R: Lanes> Pass<'a, R> {
 #[derive(Clone, Debug)]
 pub(crate) struct Block<R> {
     pub slots: Vec<Slot<R>>,
+    /// By node; empty but for populations.
+    pub cells: Vec<Cells<R>>,
     /// The samples of the batch.
     pub range: Range<usize>,
     pub steps: usize,
@@ -123,6 +126,7 @@ impl<R: Lanes> Block<R> {
         let slot = |n| Slot::new(range.len(), n);
         Self {
             slots: net.nodes.iter().map(slot).collect(),
+            cells: vec![Cells::default(); net.nodes.len()],
             range,
             steps: 0,
         }
@@ -138,29 +142,33 @@ impl<R: Lanes> Block<R> {
     pub fn begin(&mut self, pass: &Pass<'_, R>, input: &Input<R>, fresh: bool) {
         let net = pass.net;
         self.steps = input.extent().1;
+        let before = self.slots[0].class;
         input.fill(
             &net.nodes[0].shape,
             self.range.clone(),
             &mut self.slots[0],
             fresh,
         );
-        for i in net.stages.iter().flat_map(|s| &s.nodes).copied() {
-            let class = self.class(net, i);
+        // The forms of all outputs follow from that of the input.
+        let known = !fresh && self.slots[0].class == before;
+        for (i, node) in net.nodes.iter().enumerate().skip(1) {
+            if !known {
+                self.slots[i].form = self.class(net, i);
+            }
             let slot = &mut self.slots[i];
-            match &net.nodes[i].op {
-                Op::Input => {}
-                op => {
-                    if let Op::Population(p) = op {
-                        pass.begin_population(p, i, slot, fresh, self.steps);
-                    }
-                    slot.begin(class, self.steps, fresh);
-                    if let Op::Dropout(d) = op {
-                        slot.mask.clear();
-                        if pass.train {
-                            d.draw((net.seed, pass.step), self.range.clone(), slot);
-                        }
+            slot.begin(slot.form, self.steps, fresh);
+            match &node.op {
+                Op::Population(p) => {
+                    let extent = (slot.samples, self.steps);
+                    pass.begin_population(p, i, &mut self.cells[i], fresh, extent);
+                }
+                Op::Dropout(d) => {
+                    slot.mask.clear();
+                    if pass.train {
+                        d.draw((net.seed, pass.step), self.range.clone(), slot);
                     }
                 }
+                _ => {}
             }
         }
     }
@@ -170,7 +178,7 @@ impl<R: Lanes> Block<R> {
         let node = &net.nodes[i];
         let source = || self.class(net, node.sources[0].node);
         match &node.op {
-            Op::Population(p) if p.output() == Output::Spikes && !net.smooth => Class::Rows,
+            Op::Population(p) if p.output == Output::Spikes && !net.smooth => Class::Rows,
             Op::Population(_) => Class::Dense,
             Op::Input => self.slots[0].class,
             op => match (op, source()) {
@@ -185,19 +193,23 @@ impl<R: Lanes> Block<R> {
     /// Runs stages forward.
     pub fn forward(&mut self, pass: &Pass<'_, R>, stages: &[Stage]) {
         for stage in stages {
-            for steps in self.paces(stage) {
+            let chunk = self.chunk(stage);
+            let mut start = 0;
+            while start < self.steps {
                 for &i in &stage.nodes {
-                    self.forward_node(pass, i, steps.clone());
+                    self.forward_node(pass, i, start..start + chunk);
                 }
+                start += chunk;
             }
         }
     }
 
-    /// The steps that a stage takes at a time.
-    fn paces(&self, stage: &Stage) -> impl DoubleEndedIterator<Item = Range<usize>> + use<R> {
-        let (steps, pace) = (self.steps, stage.pace);
-        let chunk = if pace == Pace::Whole { steps } else { 1 };
-        (0..steps / chunk.max(1)).map(move |n| n * chunk..(n + 1) * chunk)
+    /// How many steps a stage takes at a time.
+    fn chunk(&self, stage: &Stage) -> usize {
+        match stage.pace {
+            Pace::Whole => self.steps,
+            Pace::Image | Pace::Loop => 1,
+        }
     }
 
     fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
@@ -291,13 +303,17 @@ impl<R: Lanes> Block<R> {
     pub fn backward(&mut self, pass: &Pass<'_, R>, stages: &[Stage], totals: &mut Totals<R>) {
         for stage in stages.iter().rev() {
             let looped = stage.pace == Pace::Loop;
-            for steps in self.paces(stage).rev() {
+            let chunk = self.chunk(stage);
+            let mut end = self.steps;
+            while end > 0 {
+                let steps = end - chunk..end;
                 for &i in stage.nodes.iter().rev() {
                     self.backward_node(pass, i, steps.clone(), totals);
                     if !looped {
                         self.gradient(pass, i, steps.clone(), totals);
                     }
                 }
+                end -= chunk;
             }
             if looped {
                 for &i in &stage.nodes {
@@ -312,7 +328,7 @@ impl<R: Lanes> Block<R> {
         let slot = &self.slots[i];
         match pass.net.nodes[i].reader {
             Some(p) if slot.class != Class::Constant => {
-                pass.tape_error(&self.slots[p], p, pass.current(self, i))
+                pass.tape_error(self, p, pass.current(&self.slots, i))
             }
             _ => View {
                 data: &slot.error,
@@ -330,7 +346,7 @@ impl<R: Lanes> Block<R> {
             return;
         }
         self.slots[i].begin_error();
-        let current = pass.current(self, i);
+        let current = pass.current(&self.slots, i);
         self.hand_down(pass, (p, i), current, (0, false), 0..self.steps);
     }
 

@@ -93,20 +93,10 @@ impl<R: Float> Input<R> {
 
     /// Puts samples into the slot of the input, in the order of memory.
     pub(crate) fn fill(&self, shape: &Shape, range: Range<usize>, slot: &mut Slot<R>, fresh: bool) {
-        let inverse = if shape.in_order() {
-            Vec::new()
-        } else {
-            shape.inverse()
-        };
-        let size = shape.size();
-        let copy = |from: &[R], to: &mut [R]| {
-            if inverse.is_empty() {
-                to[..size].copy_from_slice(from);
-            } else {
-                from.iter()
-                    .zip(&inverse)
-                    .for_each(|(&v, &p)| to[p as usize] = v);
-            }
+        let (size, places) = (shape.size(), shape.places());
+        let copy = |from: &[R], to: &mut [R]| match places {
+            None => to[..size].copy_from_slice(from),
+            Some(places) => from.iter().zip(places).for_each(|(&v, &p)| to[p as usize] = v),
         };
         match self {
             Self::Spikes(s) => {
@@ -115,13 +105,13 @@ impl<R: Float> Input<R> {
                     for b in range.clone() {
                         let row = s.row(b, t);
                         let start = slot.rows.index.len();
-                        if inverse.is_empty() {
-                            slot.rows.index.extend_from_slice(row);
-                        } else {
-                            slot.rows
-                                .index
-                                .extend(row.iter().map(|&i| inverse[i as usize]));
-                            slot.rows.index[start..].sort_unstable();
+                        match places {
+                            None => slot.rows.index.extend_from_slice(row),
+                            Some(places) => {
+                                let moved = row.iter().map(|&i| places[i as usize]);
+                                slot.rows.index.extend(moved);
+                                slot.rows.index[start..].sort_unstable();
+                            }
                         }
                         slot.rows.close();
                     }
@@ -337,7 +327,7 @@ impl<R: Lanes> Network<R> {
     /// A population of the block whose membrane is not finite: that stays in a state, or reaches the readout's.
     pub(crate) fn not_finite(&self, block: &Block<R>) -> Option<usize> {
         let bad = |&(i, _): &(usize, _)| {
-            let state = &block.slots[i].state;
+            let state = &block.cells[i].state;
             R::vectorize(
                 #[inline(always)]
                 || state.iter().fold(false, |bad, v: &R| bad | !v.finite()),
@@ -417,7 +407,7 @@ impl<R: Lanes> Network<R> {
     /// Appends `[samples][steps][neurons]` of a block.
     fn read(&self, block: &Block<R>, pass: &Pass<'_, R>, probe: &Found, out: &mut Vec<R>) {
         let slot = &block.slots[probe.node];
-        let state = probe.column.map(|c| pass.states(slot, probe.node, c));
+        let state = probe.column.map(|c| pass.states(block, probe.node, c));
         for b in 0..slot.samples {
             for t in 0..slot.steps {
                 match (&state, slot.signal(0).dense(b, t)) {
@@ -466,7 +456,7 @@ pub(crate) fn operations<R: Lanes>(net: &Network<R>, block: &Block<R>) -> (usize
     let mut synops = 0;
     for (i, node) in net.nodes.iter().enumerate() {
         match &node.op {
-            Op::Population(p) if p.output() == Output::Spikes => spikes += count(&block.slots[i]),
+            Op::Population(p) if p.output == Output::Spikes => spikes += count(&block.slots[i]),
             Op::Linear(l) => {
                 synops += count(&block.slots[node.sources[0].node]) * l.outputs;
             }

@@ -2,12 +2,33 @@
 
 use super::block::{Block, Pass};
 use super::signal::{Class, Errors, Signal, Slot};
-use crate::kernel::{Backward, Forward, Incoming, Layout, Rules, Source, TILE, View};
+use crate::kernel::{Backward, Fired, Forward, Incoming, Layout, Rules, Source, TILE, View};
 use crate::network::{Edge, Op, Population};
 use crate::neuron::{Arrivals, Lanes, Output, Pulse, Threshold};
-use crate::spikes::push_bits;
+use crate::num::{Aligned, Float};
 use crate::synapse::Pairs;
 use std::ops::Range;
+
+/// What a population holds for a block of samples besides its output.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells<R> {
+    /// `[tile][sample][states][64]`
+    pub state: Aligned<R>,
+    /// What backward needs: states before the reset, then the errors of what arrived.
+    pub tape: Aligned<R>,
+    /// A bit for each neuron that fired, `[tile][sample][step]`.
+    pub fired: Vec<u64>,
+}
+
+impl<R: Float> Default for Cells<R> {
+    fn default() -> Self {
+        Self {
+            state: Aligned::default(),
+            tape: Aligned::default(),
+            fired: Vec::new(),
+        }
+    }
+}
 
 impl<R: Lanes> Pass<'_, R> {
     fn rules(&self) -> Rules {
@@ -20,18 +41,18 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// Whether what a node hands on reaches a population as a current.
-    pub fn current(&self, block: &Block<R>, node: usize) -> bool {
+    pub fn current(&self, slots: &[Slot<R>], node: usize) -> bool {
         let stem = self.net.nodes[node].stem;
         let spikes = match &self.net.nodes[stem].op {
-            Op::Population(p) => p.output() == Output::Spikes,
-            _ => block.slots[stem].class == Class::Rows,
+            Op::Population(p) => p.output == Output::Spikes,
+            _ => slots[stem].class == Class::Rows,
         };
         !spikes || self.net.spec.convention.pulse == Pulse::Box
     }
 
     /// Whether the tape holds current and pulse besides the states.
     fn keeps_inputs(&self, p: &Population<R>) -> bool {
-        !p.model.affine() || p.trained()
+        !p.affine || p.trained
     }
 
     /// Columns of a population's tape: its states, what reached it if the Jacobian needs it, and never less than two,
@@ -39,7 +60,7 @@ impl<R: Lanes> Pass<'_, R> {
     fn columns(&self, p: &Population<R>, node: usize) -> usize {
         let inputs = if self.keeps_inputs(p) { 2 } else { 0 };
         let ports = self.net.nodes[node].sources.len().min(2);
-        (p.model.states() + inputs).max(ports)
+        (p.states + inputs).max(ports)
     }
 
     /// Where a population's tape stands: by tile, unless something that reads it wants all neurons of a step together.
@@ -58,73 +79,43 @@ impl<R: Lanes> Pass<'_, R> {
 
     /// The error of what reaches a population as a current, or as a pulse: in the first column of the tape, or in the
     /// second for currents beside pulses.
-    pub fn tape_error<'s>(&self, slot: &'s Slot<R>, node: usize, current: bool) -> View<'s, R> {
-        let Op::Population(p) = &self.net.nodes[node].op else {
-            return View {
-                data: &slot.error,
-                layout: Layout::default(),
-            };
-        };
-        let mut layout = self.layout(p, node, slot);
-        if current && self.columns(p, node) > 1 {
-            layout.origin = layout.column;
+    pub fn tape_error<'s>(&self, block: &'s Block<R>, node: usize, current: bool) -> View<'s, R> {
+        let mut view = self.states(block, node, 0);
+        if let Op::Population(p) = &self.net.nodes[node].op
+            && current
+            && self.columns(p, node) > 1
+        {
+            view.layout.origin = view.layout.column;
         }
-        View {
-            data: &slot.tape,
-            layout,
-        }
+        view
     }
 
     /// A state variable before the reset, where the tape is kept.
-    pub fn states<'s>(&self, slot: &'s Slot<R>, node: usize, column: usize) -> View<'s, R> {
+    pub fn states<'s>(&self, block: &'s Block<R>, node: usize, column: usize) -> View<'s, R> {
         let mut layout = Layout::default();
         if let Op::Population(p) = &self.net.nodes[node].op {
-            layout = self.layout(p, node, slot);
+            layout = self.layout(p, node, &block.slots[node]);
             layout.origin = column * layout.column;
         }
         View {
-            data: &slot.tape,
+            data: &block.cells[node].tape,
             layout,
         }
     }
 
-    /// Makes room for a chunk of a population.
-    pub fn begin_population(
-        &self,
-        p: &Population<R>,
-        node: usize,
-        slot: &mut Slot<R>,
-        fresh: bool,
-        steps: usize,
-    ) {
-        let (samples, tiles, states) = (slot.samples, p.tiles(), p.model.states());
-        if fresh {
-            slot.state.clear();
-            for rest in p.rest.chunks_exact(states * TILE) {
-                (0..samples).for_each(|_| slot.state.extend_from_slice(rest));
-            }
-        }
-        slot.fired.resize(samples * tiles * steps, 0);
-        let tape = self.train && self.net.nodes[node].learns || self.keep.contains(&node);
-        let len = samples * steps * self.columns(p, node) * tiles * TILE;
-        slot.tape.resize(if tape { len } else { 0 });
-    }
-}
-
-impl<R: Lanes> Block<R> {
     /// What an edge brings.
-    fn source<'s>(&'s self, pass: &'s Pass<'_, R>, edge: Edge) -> Source<'s, R> {
-        let (net, slot) = (pass.net, &self.slots[edge.node]);
+    fn source<'s>(&'s self, slots: &'s [Slot<R>], edge: Edge) -> Source<'s, R> {
+        let (net, slot) = (self.net, &slots[edge.node]);
         match (&net.nodes[edge.node].op, slot.class) {
             (Op::Linear(l), Class::Fused) => {
                 let from = net.nodes[edge.node].sources[0];
-                let slot = &self.slots[from.node];
+                let slot = &slots[from.node];
                 Source::Rows {
-                    offsets: &slot.rows.offsets,
-                    index: &slot.rows.index,
-                    values: slot.rows.values(),
-                    first: (slot.lead - from.delay) * slot.samples,
-                    stride: slot.samples,
+                    fired: Fired {
+                        rows: &slot.rows,
+                        first: (slot.lead - from.delay) * slot.samples,
+                        stride: slot.samples,
+                    },
                     weights: &net.params[l.weight].data,
                     inputs: l.inputs,
                     bias: l.bias.map(|k| &net.params[k].data[..]),
@@ -134,14 +125,12 @@ impl<R: Lanes> Block<R> {
                 Signal::Rows {
                     rows,
                     first,
-                    samples,
-                } => Source::Own {
-                    offsets: &rows.offsets,
-                    index: &rows.index,
-                    values: rows.values(),
+                    samples: stride,
+                } => Source::Own(Fired {
+                    rows,
                     first,
-                    stride: samples,
-                },
+                    stride,
+                }),
                 Signal::Dense { data, layout, .. } => Source::Each { data, layout },
                 Signal::Constant { data, row } => Source::Each {
                     data,
@@ -151,6 +140,32 @@ impl<R: Lanes> Block<R> {
         }
     }
 
+    /// Makes room for a chunk of a population.
+    pub fn begin_population(
+        &self,
+        p: &Population<R>,
+        node: usize,
+        cells: &mut Cells<R>,
+        fresh: bool,
+        (samples, steps): (usize, usize),
+    ) {
+        if fresh {
+            cells.state.clear();
+            for rest in p.rest.chunks_exact(p.states * TILE) {
+                (0..samples).for_each(|_| cells.state.extend_from_slice(rest));
+            }
+        }
+        cells.fired.resize(samples * p.tiles() * steps, 0);
+        let taped = self.train && self.net.nodes[node].learns || self.keep.contains(&node);
+        cells.tape.resize(if taped {
+            samples * steps * self.columns(p, node) * p.tiles() * TILE
+        } else {
+            0
+        });
+    }
+}
+
+impl<R: Lanes> Block<R> {
     pub fn forward_population(
         &mut self,
         pass: &Pass<'_, R>,
@@ -161,21 +176,25 @@ impl<R: Lanes> Block<R> {
         let edges = &pass.net.nodes[node].sources;
         let slot = &mut self.slots[node];
         let (samples, total, row) = (slot.samples, slot.steps, slot.row);
-        let (tiles, states) = (p.tiles(), p.model.states());
-        // All that is written, out of the slot; a recurrent projection reads the rows, which stay.
-        let mut state = std::mem::take(&mut slot.state);
-        let mut tape = std::mem::take(&mut slot.tape);
-        let mut fired = std::mem::take(&mut slot.fired);
-        let mut data = std::mem::take(&mut slot.data);
+        let tiles = p.tiles();
+        // What is written, apart from what is read: a recurrent projection reads the rows of the slot.
+        let mut data = if slot.class == Class::Dense {
+            std::mem::take(&mut slot.data)
+        } else {
+            Aligned::default()
+        };
+        let cells = &mut self.cells[node];
         let (class, out_layout) = (slot.class, slot.layout());
-        let layout = pass.layout(p, node, slot);
+        let tape = !cells.tape.is_empty();
+        let tape = tape.then(|| (&mut cells.tape[..], pass.layout(p, node, slot)));
         // Currents first. One or two edges, as there mostly are, need no memory of their own.
-        let current = |e: &Edge| pass.current(self, e.node);
+        let slots = &self.slots[..];
+        let current = |e: &Edge| pass.current(slots, e.node);
         let currents = edges.iter().filter(|e| current(e)).count();
         let (one, two, many): ([_; 1], [_; 2], Vec<_>);
         let sources = match edges[..] {
             [e] => {
-                one = [self.source(pass, e)];
+                one = [pass.source(slots, e)];
                 &one[..]
             }
             [a, b] => {
@@ -184,18 +203,18 @@ impl<R: Lanes> Block<R> {
                 } else {
                     (a, b)
                 };
-                two = [self.source(pass, a), self.source(pass, b)];
+                two = [pass.source(slots, a), pass.source(slots, b)];
                 &two[..]
             }
             _ => {
                 let (first, last): (Vec<_>, Vec<_>) = edges.iter().partition(|e| current(e));
                 let all = first.into_iter().chain(last);
-                many = all.map(|&e| self.source(pass, e)).collect();
+                many = all.map(|&e| pass.source(slots, e)).collect();
                 &many[..]
             }
         };
         let out = (class == Class::Dense).then(|| (&mut data[..], out_layout));
-        let (membrane, graded) = match p.output() {
+        let (membrane, graded) = match p.output {
             Output::Membrane => (out, None),
             Output::Spikes => (None, out),
         };
@@ -207,21 +226,23 @@ impl<R: Lanes> Block<R> {
             samples,
             steps: steps.clone(),
             total,
-            state: &mut state,
-            tape: (!tape.is_empty()).then_some((&mut tape[..], layout)),
-            inputs: pass.keeps_inputs(p).then_some([states, states + 1]),
-            fired: &mut fired,
+            state: &mut cells.state,
+            tape,
+            inputs: pass.keeps_inputs(p).then_some([p.states, p.states + 1]),
+            fired: &mut cells.fired,
             membrane,
             graded,
         });
         let slot = &mut self.slots[node];
-        (slot.state, slot.tape, slot.fired, slot.data) = (state, tape, fired, data);
+        if class == Class::Dense {
+            slot.data = data;
+        }
         match slot.class {
             Class::Rows => {
                 for t in steps {
                     for b in 0..samples {
                         for tile in 0..tiles {
-                            let bits = slot.fired[(tile * samples + b) * total + t];
+                            let bits = cells.fired[(tile * samples + b) * total + t];
                             push_bits(bits, tile, p.n, &mut slot.rows.index);
                         }
                         slot.rows.close();
@@ -245,28 +266,27 @@ impl<R: Lanes> Block<R> {
         steps: Range<usize>,
         by_constants: &mut [R],
     ) {
-        let slot = &mut self.slots[node];
-        let (total, row, states) = (slot.steps, slot.row, p.model.states());
-        let mut carry = std::mem::take(&mut slot.state);
-        let mut tape = std::mem::take(&mut slot.tape);
         let slot = &self.slots[node];
+        let (total, row) = (slot.steps, slot.row);
         let layout = pass.layout(p, node, slot);
         let columns = pass.columns(p, node);
-        if steps.end == total {
-            carry.fill(R::ZERO);
-        }
         let edges = &pass.net.nodes[node].sources;
-        let ports = edges.iter().map(|e| pass.current(self, e.node));
+        let ports = edges.iter().map(|e| pass.current(&self.slots, e.node));
         let (mut currents, mut pulses) = (false, false);
         ports.for_each(|c| if c { currents = true } else { pulses = true });
         let pieces = Pairs {
             shift: 0,
             stretch: pass.stretch,
         };
-        let pieces: Vec<Range<usize>> = pieces.pieces(steps).collect();
+        let pieces: Vec<Range<usize>> = pieces.pieces(steps.clone()).collect();
+        // The state of the run is not needed any more: its place holds the error of the state.
+        let Cells { state, tape, .. } = &mut self.cells[node];
+        if steps.end == total {
+            state.fill(R::ZERO);
+        }
         for piece in pieces.iter().rev() {
             if piece.end % pass.stretch == 0 {
-                carry.fill(R::ZERO);
+                state.fill(R::ZERO);
             }
             let each = if slot.error.is_empty() {
                 Incoming::Zero
@@ -293,23 +313,21 @@ impl<R: Lanes> Block<R> {
                 samples: slot.samples,
                 steps: piece.clone(),
                 initial: &p.rest,
-                carry: &mut carry,
-                tape: (&mut tape, layout),
-                inputs: pass.keeps_inputs(p).then_some([states, states + 1]),
+                carry: state,
+                tape: (tape, layout),
+                inputs: pass.keeps_inputs(p).then_some([p.states, p.states + 1]),
                 pulse_column: pulses.then_some(0),
                 current_column: currents.then_some(usize::from(columns > 1)),
                 output: [each, steady],
-                membrane: p.output() == Output::Membrane,
-                by_constants: p.trained().then_some(&mut *by_constants),
+                membrane: p.output == Output::Membrane,
+                by_constants: p.trained.then_some(&mut *by_constants),
             });
         }
-        let slot = &mut self.slots[node];
-        (slot.state, slot.tape) = (carry, tape);
         let steps = pieces.first().map_or(0, |p| p.start)..pieces.last().map_or(0, |p| p.end);
         for &e in edges {
             let from = &pass.net.nodes[e.node];
             if from.learns && from.reader.is_none() {
-                let current = pass.current(self, e.node);
+                let current = pass.current(&self.slots, e.node);
                 let fresh = from.first == Some(node) && self.slots[e.node].class != Class::Constant;
                 self.hand_down(
                     pass,
@@ -334,7 +352,7 @@ impl<R: Lanes> Block<R> {
     ) {
         let mut error = std::mem::take(&mut self.slots[from].error);
         let slot = &self.slots[node];
-        let view = pass.tape_error(slot, node, current);
+        let view = pass.tape_error(self, node, current);
         let mut into = Errors {
             data: &mut error,
             layout: self.slots[from].error_layout(),
@@ -357,5 +375,18 @@ impl<R: Lanes> Block<R> {
             }
         }
         self.slots[from].error = error;
+    }
+}
+
+/// Appends the neurons of a tile that fired; bits past the last neuron are padding.
+#[inline]
+fn push_bits(mut bits: u64, tile: usize, width: usize, index: &mut Vec<u32>) {
+    let live = (width - tile * TILE).min(TILE);
+    if live < TILE {
+        bits &= (1u64 << live) - 1;
+    }
+    while bits != 0 {
+        index.push((tile * TILE) as u32 + bits.trailing_zeros());
+        bits &= bits - 1;
     }
 }

@@ -4,6 +4,7 @@ use crate::kernel::{Layout, padded};
 use crate::network::Node;
 use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
+use crate::spikes::Rows;
 
 /// The form of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,61 +17,6 @@ pub(crate) enum Class {
     Constant,
     /// Weights that the population behind them applies to the spikes before them.
     Fused,
-}
-
-/// Sparse rows: row `r` holds `index[offsets[r]..offsets[r + 1]]`, ascending.
-#[derive(Clone, Debug)]
-pub(crate) struct Rows<R> {
-    pub offsets: Vec<u32>,
-    pub index: Vec<u32>,
-    /// One for each index; empty if all are 1.
-    pub values: Vec<R>,
-}
-
-impl<R: Float> Default for Rows<R> {
-    fn default() -> Self {
-        Self {
-            offsets: vec![0],
-            index: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-}
-
-impl<R: Float> Rows<R> {
-    /// Ends a row.
-    pub fn close(&mut self) {
-        self.offsets.push(self.index.len() as u32);
-    }
-
-    /// The values, if not all are 1.
-    pub fn values(&self) -> Option<&[R]> {
-        (!self.values.is_empty()).then_some(&self.values[..])
-    }
-
-    /// Keeps the last `rows` rows, or puts empty ones where there are fewer.
-    pub fn keep_last(&mut self, rows: usize) {
-        let have = self.offsets.len() - 1;
-        let first = have.saturating_sub(rows);
-        let cut = self.offsets[first];
-        self.index.drain(..cut as usize);
-        if !self.values.is_empty() {
-            self.values.drain(..cut as usize);
-        }
-        self.offsets.drain(..first);
-        self.offsets.iter_mut().for_each(|o| *o -= cut);
-        for _ in have..rows {
-            self.offsets.insert(0, 0);
-        }
-    }
-
-    /// No rows.
-    pub fn clear(&mut self) {
-        self.offsets.clear();
-        self.offsets.push(0);
-        self.index.clear();
-        self.values.clear();
-    }
 }
 
 /// A signal as a consumer reads it, the delay of the edge taken off.
@@ -163,6 +109,8 @@ impl<'a, R: Float> Signal<'a, R> {
 #[derive(Clone, Debug)]
 pub(crate) struct Slot<R> {
     pub class: Class,
+    /// The class at the start of a chunk; a fused product may turn dense within.
+    pub form: Class,
     pub samples: usize,
     pub steps: usize,
     /// Steps before this chunk that consumers still read.
@@ -179,12 +127,6 @@ pub(crate) struct Slot<R> {
     pub error: Aligned<R>,
     /// Error of a population's output that is the same in all steps, `[sample][row]`.
     pub steady: Aligned<R>,
-    /// `[tile][sample][states][64]`
-    pub state: Aligned<R>,
-    /// What backward needs of a population.
-    pub tape: Aligned<R>,
-    /// A bit for each neuron that fired, `[tile][sample][step]`.
-    pub fired: Vec<u64>,
     /// What dropout multiplies by, `[sample][row]`.
     pub mask: Aligned<R>,
 }
@@ -193,6 +135,7 @@ impl<R: Float> Slot<R> {
     pub fn new<L: Lanes>(samples: usize, node: &Node<L>) -> Self {
         Self {
             class: Class::Constant,
+            form: Class::Constant,
             samples,
             steps: 0,
             lead: node.lead,
@@ -203,17 +146,16 @@ impl<R: Float> Slot<R> {
             data: Aligned::default(),
             error: Aligned::default(),
             steady: Aligned::default(),
-            state: Aligned::default(),
-            tape: Aligned::default(),
-            fired: Vec::new(),
             mask: Aligned::default(),
         }
     }
 
     /// Makes room for a chunk of steps; `fresh` forgets what was before.
+    #[inline]
     pub fn begin(&mut self, class: Class, steps: usize, fresh: bool) {
         let (s, row, lead) = (self.samples, self.row, self.lead);
         match class {
+            Class::Fused => {}
             Class::Rows => {
                 if fresh {
                     self.rows.clear();
@@ -221,6 +163,7 @@ impl<R: Float> Slot<R> {
                 self.rows.keep_last(lead * s);
             }
             Class::Dense if self.brief[0] => self.data.resize(s * row),
+            Class::Dense if lead == 0 => self.data.resize(s * steps * row),
             Class::Dense => {
                 let (old, new) = ((lead + self.steps) * row, (lead + steps) * row);
                 let mut history = Vec::new();
@@ -232,22 +175,20 @@ impl<R: Float> Slot<R> {
                     }
                 }
                 self.data.resize(s * new);
-                if lead > 0 {
-                    history.resize(s * lead * row, R::ZERO);
-                    for b in 0..s {
-                        self.data[b * new..][..lead * row]
-                            .copy_from_slice(&history[b * lead * row..][..lead * row]);
-                    }
+                history.resize(s * lead * row, R::ZERO);
+                for b in 0..s {
+                    self.data[b * new..][..lead * row]
+                        .copy_from_slice(&history[b * lead * row..][..lead * row]);
                 }
             }
             Class::Constant => self.data.resize(s * row),
-            Class::Fused => {}
         }
         self.class = class;
         self.steps = steps;
     }
 
     /// The signal as an edge with that delay hands it on.
+    #[inline]
     pub fn signal(&self, delay: usize) -> Signal<'_, R> {
         let shift = self.lead - delay;
         match self.class {
@@ -273,6 +214,7 @@ impl<R: Float> Slot<R> {
     }
 
     /// Where values stand: `[sample][lead + step][row]`, or `[sample][row]` if one step is held at a time.
+    #[inline]
     pub fn layout(&self) -> Layout {
         if self.class == Class::Constant || self.brief[0] {
             return Layout::still(self.row);
