@@ -109,16 +109,19 @@ impl<R: Float> Default for Rows<R> {
 
 impl<R: Float> Rows<R> {
     /// Ends a row.
+    #[inline]
     pub fn close(&mut self) {
         self.offsets.push(self.index.len() as u32);
     }
 
     /// The values, if not all are 1.
+    #[inline]
     pub fn values(&self) -> Option<&[R]> {
         (!self.values.is_empty()).then_some(&self.values[..])
     }
 
     /// Keeps the last `rows` rows, or puts empty ones where there are fewer.
+    #[inline]
     pub fn keep_last(&mut self, rows: usize) {
         if rows == 0 {
             return self.clear();
@@ -140,6 +143,7 @@ impl<R: Float> Rows<R> {
     }
 
     /// No rows.
+    #[inline]
     pub fn clear(&mut self) {
         self.offsets.clear();
         self.offsets.push(0);

@@ -226,9 +226,9 @@ fn measure(work: Work, args: &Args) -> Result<Value> {
         let steps: Vec<Input<f32>> = (0..s.t)
             .map(|t| Ok(Input::Spikes(single(spikes, t)?)))
             .collect::<Result<_>>()?;
-        let mut output = Vec::new();
+        let (mut state, mut output) = (net.rest(1), Vec::new());
         seconds(args, || {
-            let mut state = net.rest(1);
+            state.reset();
             let mut best = vec![f32::NEG_INFINITY; s.nout];
             for step in &steps {
                 net.stream(&mut state, step, &mut output)?;

@@ -108,6 +108,7 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// `[sample][step][column][tile][64]`: all neurons of a step stand together.
+    #[inline(always)]
     pub fn by_step(steps: usize, columns: usize, row: usize) -> Self {
         Self {
             origin: 0,
@@ -153,6 +154,7 @@ impl Layout {
     }
 
     /// `[sample][row]`, the same place for all steps.
+    #[inline(always)]
     pub fn still(row: usize) -> Self {
         Self {
             step: 0,

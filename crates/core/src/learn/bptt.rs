@@ -4,7 +4,7 @@
 
 use super::{Loss, Rates};
 use crate::kernel::padded;
-use crate::network::{Network, Op, Stage};
+use crate::network::{Network, Op};
 use crate::neuron::{Lanes, Output};
 use crate::num::Aligned;
 use crate::sim::clock::{Input, operations};
@@ -174,15 +174,14 @@ impl<R: Lanes> Workspace<R> {
         pass.stretch = objective.truncate.unwrap_or(usize::MAX);
         pass.transpose();
         self.begin(net, Plan::new(net, samples, steps));
-        let norm = |s: &Stage| matches!(net.nodes[s.nodes[0]].op, Op::Norm(_));
         let job = Job {
             input,
             labels,
             objective,
             samples,
         };
-        if net.stages.iter().any(norm) {
-            self.in_step(&mut pass, &job, norm);
+        if !net.norms.is_empty() {
+            self.in_step(&mut pass, &job);
         } else {
             self.groups.par_iter_mut().for_each(|g| g.run(&pass, &job));
         }
@@ -208,7 +207,7 @@ impl<R: Lanes> Workspace<R> {
             }
             return;
         }
-        let waits = net.nodes.iter().any(|n| matches!(n.op, Op::Norm(_)));
+        let waits = !net.norms.is_empty();
         let group = |ranges: Vec<Range<usize>>| Group {
             blocks: ranges[..if waits { ranges.len() } else { 1 }]
                 .iter()
@@ -224,15 +223,13 @@ impl<R: Lanes> Workspace<R> {
     }
 
     /// All blocks stage by stage, because batch norm needs sums over them.
-    fn in_step(&mut self, pass: &mut Pass<'_, R>, job: &Job<'_, R>, norm: impl Fn(&Stage) -> bool) {
+    fn in_step(&mut self, pass: &mut Pass<'_, R>, job: &Job<'_, R>) {
         let net = pass.net;
         let groups = &mut self.groups;
         for_each(groups, |b, _| b.begin(pass, job.input, true));
         for stage in &net.stages {
-            if norm(stage)
-                && let Op::Norm(n) = &net.nodes[stage.nodes[0]].op
-            {
-                let i = stage.nodes[0];
+            let i = stage.nodes[0];
+            if let Op::Norm(n) = &net.nodes[i].op {
                 let sums = sum(groups, |b| b.measure(pass, i, n));
                 pass.moments[i] = n.moments(&sums);
             }
@@ -244,10 +241,8 @@ impl<R: Lanes> Workspace<R> {
             g.blocks = blocks;
         });
         for stage in net.stages.iter().rev() {
-            if norm(stage)
-                && let Op::Norm(n) = &net.nodes[stage.nodes[0]].op
-            {
-                let i = stage.nodes[0];
+            let i = stage.nodes[0];
+            if let Op::Norm(n) = &net.nodes[i].op {
                 pass.sums[i] = sum(groups, |b| b.measure_error(pass, i, n));
             }
             for_each(groups, |b, totals| {

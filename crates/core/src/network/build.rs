@@ -45,6 +45,7 @@ impl<R: Lanes> Network<R> {
             spec: spec.clone(),
             nodes: Vec::new(),
             stages,
+            norms: Vec::new(),
             params: Vec::new(),
             buffers: Vec::new(),
             seed,
@@ -261,6 +262,8 @@ impl<R: Lanes> Network<R> {
 
     fn mark(&mut self) {
         let n = self.nodes.len();
+        let norm = |&i: &usize| matches!(self.nodes[i].op, Op::Norm(_));
+        self.norms = (0..n).filter(norm).collect();
         for stage in &self.stages {
             for &i in &stage.nodes {
                 self.nodes[i].looped = stage.pace == Pace::Loop;

@@ -23,6 +23,8 @@ pub struct Network<R: Lanes> {
     /// Node 0 is the input; the last node is the readout.
     pub(crate) nodes: Vec<Node<R>>,
     pub(crate) stages: Vec<Stage>,
+    /// The nodes that are batch norm.
+    pub(crate) norms: Vec<usize>,
     pub(crate) params: Vec<Param<R>>,
     /// Running statistics.
     pub(crate) buffers: Vec<Param<R>>,

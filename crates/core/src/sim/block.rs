@@ -66,6 +66,7 @@ impl<R: Lanes> Totals<R> {
 }
 
 impl<'a, R: Lanes> Pass<'a, R> {
+    #[inline(always)]
     pub fn new(net: &'a Network<R>, train: bool) -> Self {
         let mut pass = Self {
             net,
@@ -77,8 +78,8 @@ impl<'a, R: Lanes> Pass<'a, R> {
             moments: Vec::new(),
             sums: Vec::new(),
         };
-        for (i, node) in net.nodes.iter().enumerate() {
-            if let Op::Norm(n) = &node.op {
+        for &i in &net.norms {
+            if let Op::Norm(n) = &net.nodes[i].op {
                 pass.moments.resize(net.nodes.len(), Default::default());
                 pass.sums.resize(net.nodes.len(), Moments::default());
                 let running = |k: usize| net.buffers[k].data.iter().map(|v| v.value()).collect();
@@ -212,6 +213,7 @@ impl<R: Lanes> Block<R> {
         }
     }
 
+    #[inline]
     fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
         let node = &pass.net.nodes[i];
         let Some(&edge) = node.sources.first() else {
@@ -220,8 +222,12 @@ impl<R: Lanes> Block<R> {
         if let Op::Linear(l) = &node.op
             && self.slots[i].class == Class::Fused
         {
+            // A single step is not worth spreading out.
+            if steps.len() < self.steps || self.steps == 1 {
+                return;
+            }
             let source = self.slots[edge.node].signal(edge.delay);
-            if steps.len() < self.steps || !l.prefers_dense(&source, self.steps) {
+            if !l.prefers_dense(&source, self.steps) {
                 return;
             }
             self.slots[i].begin(Class::Dense, self.steps, true);
@@ -374,6 +380,7 @@ impl<R: Lanes> Block<R> {
             return;
         }
         let mut data = std::mem::take(&mut self.slots[edge.node].error);
+        let mut scratch = std::mem::take(&mut self.slots[i].scratch);
         let from = &self.slots[edge.node];
         let source = from.signal(edge.delay);
         let constant = from.class == Class::Constant;
@@ -393,8 +400,11 @@ impl<R: Lanes> Block<R> {
         let error = self.error(pass, i);
         match &node.op {
             Op::Linear(l) => l.backward(&pass.transposed[i], error, &mut into, pairs, steps),
-            Op::Conv(c) => c.backward(&pass.transposed[i], error, &mut into, pairs, steps),
-            Op::Pool(p) => p.backward(error, &source, &mut into, pairs, steps),
+            Op::Conv(c) => {
+                let transposed = &pass.transposed[i];
+                c.backward(transposed, error, &mut into, &mut scratch, pairs, steps);
+            }
+            Op::Pool(p) => p.backward(error, &source, &mut into, &mut scratch, pairs, steps),
             Op::Dropout(d) => d.backward(error, &self.slots[i].mask, &mut into, pairs, steps),
             Op::Norm(n) => {
                 let [mean, variance] = &pass.moments[i];
@@ -413,6 +423,7 @@ impl<R: Lanes> Block<R> {
             _ => {}
         }
         self.slots[edge.node].error = data;
+        self.slots[i].scratch = scratch;
     }
 
     /// Adds the gradients of a node's parameters.

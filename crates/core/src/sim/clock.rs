@@ -55,6 +55,7 @@ impl<R: Float> Input<R> {
         }
     }
 
+    #[inline]
     pub(crate) fn check<L: Lanes>(&self, net: &Network<L>) -> Result<()> {
         let (samples, steps) = self.extent();
         let (values, each) = match self {
@@ -92,6 +93,7 @@ impl<R: Float> Input<R> {
     }
 
     /// Puts samples into the slot of the input, in the order of memory.
+    #[inline]
     pub(crate) fn fill(&self, shape: &Shape, range: Range<usize>, slot: &mut Slot<R>, fresh: bool) {
         let (size, places) = (shape.size(), shape.places());
         let copy = |from: &[R], to: &mut [R]| match places {
@@ -182,6 +184,13 @@ pub struct Record<R> {
 pub struct State<R> {
     blocks: Vec<Block<R>>,
     samples: usize,
+}
+
+impl<R> State<R> {
+    /// Back to rest, for the next samples: memory is kept.
+    pub fn reset(&mut self) {
+        self.blocks.iter_mut().for_each(|b| b.steps = 0);
+    }
 }
 
 /// Samples of a block in a run without gradients.
@@ -279,6 +288,7 @@ impl<R: Lanes> Network<R> {
         self.go(&Pass::new(self, false), state, input, output)
     }
 
+    #[inline]
     fn go(
         &self,
         pass: &Pass<'_, R>,

@@ -31,6 +31,7 @@ impl<R: Float> Default for Cells<R> {
 }
 
 impl<R: Lanes> Pass<'_, R> {
+    #[inline(always)]
     fn rules(&self) -> Rules {
         let c = &self.net.spec.convention;
         Rules {
@@ -41,6 +42,7 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// Whether what a node hands on reaches a population as a current.
+    #[inline(always)]
     pub fn current(&self, slots: &[Slot<R>], node: usize) -> bool {
         let stem = self.net.nodes[node].stem;
         let spikes = match &self.net.nodes[stem].op {
@@ -51,12 +53,14 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// Whether the tape holds current and pulse besides the states.
+    #[inline]
     fn keeps_inputs(&self, p: &Population<R>) -> bool {
         !p.affine || p.trained
     }
 
     /// Columns of a population's tape: its states, what reached it if the Jacobian needs it, and never less than two,
     /// for the errors of both ports, where it has both.
+    #[inline]
     fn columns(&self, p: &Population<R>, node: usize) -> usize {
         let inputs = if self.keeps_inputs(p) { 2 } else { 0 };
         let ports = self.net.nodes[node].sources.len().min(2);
@@ -64,6 +68,7 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// Where a population's tape stands: by tile, unless something that reads it wants all neurons of a step together.
+    #[inline]
     fn layout(&self, p: &Population<R>, node: usize, slot: &Slot<R>) -> Layout {
         let (samples, steps) = (slot.samples, slot.steps);
         let nodes = &self.net.nodes;
@@ -104,6 +109,7 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// What an edge brings.
+    #[inline(always)]
     fn source<'s>(&'s self, slots: &'s [Slot<R>], edge: Edge) -> Source<'s, R> {
         let (net, slot) = (self.net, &slots[edge.node]);
         match (&net.nodes[edge.node].op, slot.class) {
@@ -141,6 +147,7 @@ impl<R: Lanes> Pass<'_, R> {
     }
 
     /// Makes room for a chunk of a population.
+    #[inline(always)]
     pub fn begin_population(
         &self,
         p: &Population<R>,
@@ -166,6 +173,7 @@ impl<R: Lanes> Pass<'_, R> {
 }
 
 impl<R: Lanes> Block<R> {
+    #[inline]
     pub fn forward_population(
         &mut self,
         pass: &Pass<'_, R>,
@@ -379,14 +387,40 @@ impl<R: Lanes> Block<R> {
 }
 
 /// Appends the neurons of a tile that fired; bits past the last neuron are padding.
-#[inline]
+#[inline(always)]
 fn push_bits(mut bits: u64, tile: usize, width: usize, index: &mut Vec<u32>) {
-    let live = (width - tile * TILE).min(TILE);
+    let (base, live) = ((tile * TILE) as u32, width - tile * TILE);
     if live < TILE {
         bits &= (1u64 << live) - 1;
     }
+    // Mostly there are none, one or two, and which cannot be foreseen: two are written and what is too much is cut off.
+    let lowest = |bits: u64| base + bits.trailing_zeros();
+    let rest = bits & bits.wrapping_sub(1);
+    index.extend_from_slice(&[lowest(bits), lowest(rest)]);
+    let surplus = usize::from(bits == 0) + usize::from(rest == 0);
+    index.truncate(index.len() - surplus);
+    bits = rest & rest.wrapping_sub(1);
     while bits != 0 {
-        index.push((tile * TILE) as u32 + bits.trailing_zeros());
+        index.push(lowest(bits));
         bits &= bits - 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_become_indices_and_padding_does_not() {
+        let pushed = |bits: u64, tile: usize, width: usize| {
+            let mut index = vec![7];
+            push_bits(bits, tile, width, &mut index);
+            index
+        };
+        assert_eq!(pushed(0, 0, 64), [7]);
+        assert_eq!(pushed(1 << 63, 1, 128), [7, 127]);
+        assert_eq!(pushed(0b101, 0, 64), [7, 0, 2]);
+        assert_eq!(pushed(0b10_1101, 2, 200), [7, 128, 130, 131, 133]);
+        assert_eq!(pushed(u64::MAX, 1, 67), [7, 64, 65, 66]);
     }
 }

@@ -5,6 +5,7 @@ use crate::network::Node;
 use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
 use crate::spikes::Rows;
+use crate::synapse::Scratch;
 
 /// The form of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,7 @@ pub(crate) struct Slot<R> {
     pub steady: Aligned<R>,
     /// What dropout multiplies by, `[sample][row]`.
     pub mask: Aligned<R>,
+    pub scratch: Scratch<R>,
 }
 
 impl<R: Float> Slot<R> {
@@ -147,11 +149,12 @@ impl<R: Float> Slot<R> {
             error: Aligned::default(),
             steady: Aligned::default(),
             mask: Aligned::default(),
+            scratch: Scratch::default(),
         }
     }
 
     /// Makes room for a chunk of steps; `fresh` forgets what was before.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, class: Class, steps: usize, fresh: bool) {
         let (s, row, lead) = (self.samples, self.row, self.lead);
         match class {
@@ -188,7 +191,7 @@ impl<R: Float> Slot<R> {
     }
 
     /// The signal as an edge with that delay hands it on.
-    #[inline]
+    #[inline(always)]
     pub fn signal(&self, delay: usize) -> Signal<'_, R> {
         let shift = self.lead - delay;
         match self.class {
@@ -214,7 +217,7 @@ impl<R: Float> Slot<R> {
     }
 
     /// Where values stand: `[sample][lead + step][row]`, or `[sample][row]` if one step is held at a time.
-    #[inline]
+    #[inline(always)]
     pub fn layout(&self) -> Layout {
         if self.class == Class::Constant || self.brief[0] {
             return Layout::still(self.row);

@@ -1,6 +1,6 @@
 //! Convolution over images whose channels stand last: what fired adds whole runs of the kernel to a row of outputs.
 
-use super::Pairs;
+use super::{Pairs, Scratch};
 use crate::kernel::View;
 use crate::num::{Aligned, Float, Simd, simd};
 use crate::sim::{Class, Errors, Signal, Slot};
@@ -249,13 +249,15 @@ impl Conv {
         transposed: &[R],
         error: View<'_, R>,
         into: &mut Errors<'_, R>,
+        scratch: &mut Scratch<R>,
         pairs: Pairs,
         steps: Range<usize>,
     ) {
         let size: usize = self.output.iter().product();
         let og = self.output[0] / self.groups;
         let panel = self.kernel[0] * og * self.lanes();
-        let mut present = Present::new(size);
+        scratch.index.resize(size, 0);
+        let mut present = Present(scratch);
         let mut sums = [R::ZERO; ROWS * 4 * REGISTER];
         for t in pairs.pieces(steps).flatten() {
             for b in 0..into.samples {
@@ -291,7 +293,7 @@ impl Conv {
         &self,
         place: (usize, usize),
         rows: usize,
-        from: (&Present, &[R], &[R]),
+        from: (&Present<'_, R>, &[R], &[R]),
         (sums, out): (&mut [R], &mut [R]),
     ) {
         let lanes = self.lanes();
@@ -318,7 +320,7 @@ impl Conv {
     fn strip<R: Float, const LANES: usize, const N: usize, const FUSE: bool>(
         &self,
         (group, row): (usize, usize),
-        (present, error, panel): (&Present, &[R], &[R]),
+        (present, error, panel): (&Present<'_, R>, &[R], &[R]),
         at: usize,
         (sums, out): (&mut [R], &mut [R]),
     ) {
@@ -411,38 +413,30 @@ const REGISTER: usize = 16;
 const ROWS: usize = 3;
 
 /// Which outputs of each pixel and group have an error that is not zero.
-struct Present {
-    offsets: Vec<u32>,
-    index: Vec<u32>,
-}
+struct Present<'a, R>(&'a mut Scratch<R>);
 
-impl Present {
-    fn new(size: usize) -> Self {
-        Self {
-            offsets: Vec::new(),
-            index: vec![0; size],
-        }
-    }
-
+impl<R: Float> Present<'_, R> {
     /// Takes the errors of a step, `channels` to each pixel and group. Zeros are written too and overwritten by what
     /// comes next: which they are cannot be foreseen, and a branch would miss.
     #[inline(always)]
-    fn collect<R: Float>(&mut self, error: &[R], channels: usize) {
-        self.offsets.clear();
-        self.offsets.push(0);
+    fn collect(&mut self, error: &[R], channels: usize) {
+        let Scratch { index, offsets, .. } = &mut *self.0;
+        offsets.clear();
+        offsets.push(0);
         let mut n = 0;
         for pixel in error.chunks_exact(channels) {
             for (k, &e) in pixel.iter().enumerate() {
-                self.index[n] = k as u32;
+                index[n] = k as u32;
                 n += usize::from(e != R::ZERO);
             }
-            self.offsets.push(n as u32);
+            offsets.push(n as u32);
         }
     }
 
     #[inline(always)]
     fn of(&self, pixel: usize) -> &[u32] {
-        &self.index[self.offsets[pixel] as usize..self.offsets[pixel + 1] as usize]
+        let offsets = &self.0.offsets;
+        &self.0.index[offsets[pixel] as usize..offsets[pixel + 1] as usize]
     }
 }
 

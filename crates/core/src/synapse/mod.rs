@@ -15,6 +15,18 @@ pub(crate) use dropout::Dropout;
 pub(crate) use norm::{Moments, Norm};
 pub(crate) use pool::{Pool, PoolKind};
 
+/// Memory that a node keeps from call to call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch<R> {
+    /// Zero between calls.
+    pub sums: Vec<R>,
+    /// Zero between calls.
+    pub touched: Vec<u64>,
+    pub row: Vec<R>,
+    pub index: Vec<u32>,
+    pub offsets: Vec<u32>,
+}
+
 /// Size of a window's output along one axis, if the window fits.
 pub(crate) fn windows(size: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
     let room = (size + 2 * padding).checked_sub(kernel)?;

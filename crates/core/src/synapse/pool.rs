@@ -1,6 +1,6 @@
 //! Sum, mean and maximum over windows of an image.
 
-use super::Pairs;
+use super::{Pairs, Scratch};
 use crate::kernel::View;
 use crate::num::Float;
 use crate::sim::{Class, Errors, Signal, Slot};
@@ -25,25 +25,7 @@ pub(crate) struct Pool {
     pub stride: [usize; 2],
 }
 
-/// Where sums and routes of one step are put together.
-pub(crate) struct Scratch<R> {
-    sums: Vec<R>,
-    touched: Vec<u64>,
-    row: Vec<R>,
-    route: Vec<u32>,
-}
-
 impl Pool {
-    pub fn scratch<R: Float>(&self) -> Scratch<R> {
-        let [inputs, outputs] = [self.input, self.output].map(|s| s.iter().product::<usize>());
-        Scratch {
-            sums: vec![R::ZERO; outputs],
-            touched: vec![0; outputs.div_ceil(64)],
-            row: vec![R::ZERO; crate::kernel::padded(inputs)],
-            route: vec![0; outputs],
-        }
-    }
-
     fn weight<R: Float>(&self) -> R {
         match self.kind {
             PoolKind::Mean => R::ONE / R::of((self.kernel[0] * self.kernel[1]) as f64),
@@ -92,14 +74,18 @@ impl Pool {
         out: &mut Slot<R>,
         steps: Range<usize>,
     ) {
-        let mut scratch = self.scratch();
         match out.class {
             Class::Rows => {
+                let mut scratch = std::mem::take(&mut out.scratch);
+                let size: usize = self.output.iter().product();
+                scratch.sums.resize(size, R::ZERO);
+                scratch.touched.resize(size.div_ceil(64), 0);
                 for t in steps {
                     for b in 0..out.samples {
                         self.sparse(source, out, (b, t), &mut scratch);
                     }
                 }
+                out.scratch = scratch;
             }
             class => {
                 let steps = if class == Class::Constant {
@@ -179,10 +165,10 @@ impl Pool {
         error: View<'_, R>,
         source: &Signal<'_, R>,
         into: &mut Errors<'_, R>,
+        scratch: &mut Scratch<R>,
         pairs: Pairs,
         steps: Range<usize>,
     ) {
-        let mut scratch = self.scratch::<R>();
         let size: usize = self.output.iter().product();
         for t in pairs.pieces(steps).flatten() {
             for b in 0..into.samples {
@@ -192,11 +178,14 @@ impl Pool {
                     let weight = self.weight();
                     self.windows(|o, i| out[i] += error[o] * weight);
                 } else if let Some((index, None)) = source.sparse(b, t) {
-                    self.route_spikes(index, error, &mut scratch.sums, out);
+                    scratch.row.resize(size, R::ZERO);
+                    self.route_spikes(index, error, &mut scratch.row, out);
                 } else {
-                    source.expand(b, t, &mut scratch.row);
-                    scratch.route.fill(u32::MAX);
-                    let (route, row) = (&mut scratch.route, &scratch.row);
+                    let (route, row) = (&mut scratch.index, &mut scratch.row);
+                    row.resize(out.len(), R::ZERO);
+                    source.expand(b, t, row);
+                    route.clear();
+                    route.resize(size, u32::MAX);
                     self.windows(|o, i| {
                         if route[o] == u32::MAX || row[i] > row[route[o] as usize] {
                             route[o] = i as u32;
