@@ -120,18 +120,20 @@ impl Loss {
             peaks: Vec::new(),
         };
         let signal = slot.signal(0);
-        let value = |t: usize, j: usize| signal.dense(b, t).map_or(0.0, |row| row[j].value());
         match self {
             Self::MaxCrossEntropy => {
                 out.peaks = vec![0; n];
-                for j in 0..n {
-                    for t in 1..steps {
-                        if value(t, j) > value(out.peaks[j], j) {
-                            out.peaks[j] = t;
+                let mut best = signal.dense(b, 0).map_or(Vec::new(), |row| row[..n].to_vec());
+                for t in 1..steps {
+                    let row = signal.dense(b, t).unwrap_or(&[]);
+                    for (j, (best, &v)) in best.iter_mut().zip(row).enumerate() {
+                        if v > *best {
+                            (*best, out.peaks[j]) = (v, t);
                         }
                     }
-                    out.logits[j] = value(out.peaks[j], j);
                 }
+                let logits = out.logits.iter_mut().zip(&best);
+                logits.for_each(|(l, v)| *l = v.value());
             }
             Self::FirstSpike => {
                 let times = first_times(slot, n, b);

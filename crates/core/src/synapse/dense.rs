@@ -261,19 +261,14 @@ impl<R: Float> Columns<R> {
         pairs: Pairs,
     ) -> Self {
         let mut offsets = vec![0u32; inputs + 2];
-        let pieces: Vec<Range<usize>> = pairs.pieces(0..steps).collect();
-        let rows = || {
-            (0..samples).flat_map(|b| {
-                pieces
-                    .iter()
-                    .flat_map(move |r| r.clone().map(move |t| (b, t)))
-            })
-        };
+        let times: Vec<usize> = pairs.pieces(0..steps).flatten().collect();
         let mut valued = false;
-        for (b, t) in rows() {
-            if let Some((index, values)) = source.sparse(b, t) {
-                index.iter().for_each(|&i| offsets[i as usize + 2] += 1);
-                valued |= values.is_some();
+        for b in 0..samples {
+            for &t in &times {
+                if let Some((index, values)) = source.sparse(b, t) {
+                    index.iter().for_each(|&i| offsets[i as usize + 2] += 1);
+                    valued |= values.is_some();
+                }
             }
         }
         for i in 2..offsets.len() {
@@ -282,9 +277,12 @@ impl<R: Float> Columns<R> {
         let count = offsets[inputs + 1] as usize;
         let mut address = vec![0u32; count];
         let mut list = vec![R::ZERO; if valued { count } else { 0 }];
-        for (b, t) in rows() {
-            let at = error.at(b, t, 0) as u32;
-            if let Some((index, values)) = source.sparse(b, t) {
+        for b in 0..samples {
+            for &t in &times {
+                let at = error.at(b, t, 0) as u32;
+                let Some((index, values)) = source.sparse(b, t) else {
+                    continue;
+                };
                 for (n, &i) in index.iter().enumerate() {
                     let slot = &mut offsets[i as usize + 1];
                     address[*slot as usize] = at;
