@@ -232,9 +232,9 @@ fn measure(work: Work, args: &Args) -> Result<Value> {
             let mut best = vec![f32::NEG_INFINITY; s.nout];
             for step in &steps {
                 net.stream(&mut state, step, &mut output)?;
-                best.iter_mut()
-                    .zip(&output)
-                    .for_each(|(b, &o)| *b = b.max(o));
+                for (best, &o) in best.iter_mut().zip(&output) {
+                    *best = if o > *best { o } else { *best };
+                }
             }
             black_box(best);
             Ok(())

@@ -72,10 +72,11 @@ pub(crate) fn add_rows<R: Float>(
     index: &[u32],
     values: Option<&[R]>,
 ) {
+    let rows = weights.as_chunks::<TILE>().0;
     match values {
         None => {
             for &i in index {
-                let row = &weights[i as usize * TILE..][..TILE];
+                let row = &rows[i as usize];
                 for j in 0..TILE {
                     acc[j] += row[j];
                 }
@@ -83,7 +84,7 @@ pub(crate) fn add_rows<R: Float>(
         }
         Some(values) => {
             for (&i, &v) in index.iter().zip(values) {
-                let row = &weights[i as usize * TILE..][..TILE];
+                let row = &rows[i as usize];
                 for j in 0..TILE {
                     acc[j] += row[j] * v;
                 }

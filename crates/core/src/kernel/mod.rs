@@ -83,10 +83,10 @@ fn spikes<R: Float>(rules: &Rules, gap: &Lane<R>) -> Lane<R> {
     for j in 0..TILE {
         z[j] = if gap[j] > edge { R::ONE } else { R::ZERO };
     }
-    match &rules.smooth {
-        None => z,
-        Some(surrogate) => smooth(surrogate, *gap),
+    if let Some(surrogate) = &rules.smooth {
+        z = smooth(surrogate, *gap);
     }
+    z
 }
 
 /// Smooth spikes; apart from the inner loops, and from a copy of the gaps, so that these may stay in registers.

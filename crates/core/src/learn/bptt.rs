@@ -99,10 +99,7 @@ const TAPE: usize = 1 << 21;
 
 impl Plan {
     fn new<R: Lanes>(net: &Network<R>, samples: usize, steps: usize) -> Self {
-        let neurons: usize = net
-            .populations()
-            .map(|(_, p)| padded(p.n) * p.states)
-            .sum();
+        let neurons: usize = net.populations().map(|(_, p)| padded(p.n) * p.states).sum();
         let weights: usize = net.params.iter().map(|p| p.data.len()).sum();
         // A group's gradients are cleared and added up once a batch: that must stay small beside the batch itself.
         let worth = samples * steps * neurons / (8 * weights.max(1));
@@ -344,7 +341,7 @@ impl<R: Lanes> Group<R> {
         for range in self.ranges.clone() {
             block.turn_to(range);
             block.begin(pass, job.input, true);
-            block.forward(pass, &pass.net.stages);
+            block.advance(pass);
             self.lose(pass, job, &mut block);
             block.backward(pass, &pass.net.stages, &mut self.totals);
         }
@@ -354,7 +351,7 @@ impl<R: Lanes> Group<R> {
     /// The loss of a block that has run, its error left in it.
     fn lose(&mut self, pass: &Pass<'_, R>, job: &Job<'_, R>, block: &mut Block<R>) {
         let net = pass.net;
-        if let Some(node) = net.not_finite(block) {
+        if let Some(node) = block.not_finite() {
             self.bad.get_or_insert(node);
         }
         block.begin_errors(pass);
@@ -433,8 +430,8 @@ pub fn evaluate<R: Lanes>(
         .map(|range| {
             let mut block = Block::new(net, range.clone());
             block.begin(&pass, input, true);
-            block.forward(&pass, &net.stages);
-            match net.not_finite(&block) {
+            block.advance(&pass);
+            match block.not_finite() {
                 Some(node) => Err(net.diverged(node)),
                 None => Ok(judge(net, &job, &mut block)),
             }

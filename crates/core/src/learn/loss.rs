@@ -123,7 +123,9 @@ impl Loss {
         match self {
             Self::MaxCrossEntropy => {
                 out.peaks = vec![0; n];
-                let mut best = signal.dense(b, 0).map_or(Vec::new(), |row| row[..n].to_vec());
+                let mut best = signal
+                    .dense(b, 0)
+                    .map_or(Vec::new(), |row| row[..n].to_vec());
                 for t in 1..steps {
                     let row = signal.dense(b, t).unwrap_or(&[]);
                     for (j, (best, &v)) in best.iter_mut().zip(row).enumerate() {

@@ -117,6 +117,9 @@ pub(crate) struct Block<R> {
     pub slots: Vec<Slot<R>>,
     /// By node; empty but for populations.
     pub cells: Vec<Cells<R>>,
+    /// The nodes with something to do in a chunk of one step, where the last chunk was one too: a stream comes in step by
+    /// step, and looking at the other nodes would take as long as the step.
+    busy: Vec<usize>,
     /// The samples of the batch.
     pub range: Range<usize>,
     pub steps: usize,
@@ -128,6 +131,7 @@ impl<R: Lanes> Block<R> {
         Self {
             slots: net.nodes.iter().map(slot).collect(),
             cells: vec![Cells::default(); net.nodes.len()],
+            busy: Vec::new(),
             range,
             steps: 0,
         }
@@ -152,25 +156,56 @@ impl<R: Lanes> Block<R> {
         );
         // The forms of all outputs follow from that of the input.
         let known = !fresh && self.slots[0].class == before;
-        for (i, node) in net.nodes.iter().enumerate().skip(1) {
+        if known && self.steps == 1 && !self.busy.is_empty() {
+            for n in 0..self.busy.len() {
+                self.begin_node(pass, self.busy[n], fresh);
+            }
+            return;
+        }
+        for i in 1..net.nodes.len() {
             if !known {
                 self.slots[i].form = self.class(net, i);
             }
-            let slot = &mut self.slots[i];
-            slot.begin(slot.form, self.steps, fresh);
-            match &node.op {
-                Op::Population(p) => {
-                    let extent = (slot.samples, self.steps);
-                    pass.begin_population(p, i, &mut self.cells[i], fresh, extent);
-                }
-                Op::Dropout(d) => {
-                    slot.mask.clear();
-                    if pass.train {
-                        d.draw((net.seed, pass.step), self.range.clone(), slot);
-                    }
-                }
-                _ => {}
+            self.begin_node(pass, i, fresh);
+        }
+        self.busy.clear();
+        if self.steps == 1 {
+            // A single step is not worth spreading out for a dense product.
+            let idle = |i: &usize| {
+                let op = &net.nodes[*i].op;
+                self.slots[*i].form == Class::Fused || matches!(op, Op::Input | Op::Flatten)
+            };
+            let order = net.stages.iter().flat_map(|s| s.nodes.iter().copied());
+            self.busy.extend(order.filter(|i| !idle(i)));
+        }
+    }
+
+    #[inline]
+    fn begin_node(&mut self, pass: &Pass<'_, R>, i: usize, fresh: bool) {
+        let slot = &mut self.slots[i];
+        slot.begin(slot.form, self.steps, fresh);
+        match &pass.net.nodes[i].op {
+            Op::Population(p) => {
+                let extent = (slot.samples, self.steps);
+                pass.begin_population(p, i, &mut self.cells[i], fresh, extent);
             }
+            Op::Dropout(d) => {
+                slot.mask.clear();
+                if pass.train {
+                    d.draw((pass.net.seed, pass.step), self.range.clone(), slot);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Runs all stages forward.
+    pub fn advance(&mut self, pass: &Pass<'_, R>) {
+        if self.busy.is_empty() {
+            return self.forward(pass, &pass.net.stages);
+        }
+        for n in 0..self.busy.len() {
+            self.forward_node(pass, self.busy[n], 0..1);
         }
     }
 
@@ -213,6 +248,18 @@ impl<R: Lanes> Block<R> {
         }
     }
 
+    /// A population whose membrane is not finite: that stays in a state, or reaches the readout's.
+    pub fn not_finite(&self) -> Option<usize> {
+        let bad = |state: &[R]| {
+            R::vectorize(
+                #[inline(always)]
+                || state.iter().fold(false, |bad, v: &R| bad | !v.finite()),
+            )
+        };
+        let mut cells = self.cells.iter();
+        cells.position(|c| !c.state.is_empty() && bad(&c.state))
+    }
+
     #[inline]
     fn forward_node(&mut self, pass: &Pass<'_, R>, i: usize, steps: Range<usize>) {
         let node = &pass.net.nodes[i];
@@ -222,8 +269,7 @@ impl<R: Lanes> Block<R> {
         if let Op::Linear(l) = &node.op
             && self.slots[i].class == Class::Fused
         {
-            // A single step is not worth spreading out.
-            if steps.len() < self.steps || self.steps == 1 {
+            if steps.len() < self.steps || !self.busy.is_empty() {
                 return;
             }
             let source = self.slots[edge.node].signal(edge.delay);

@@ -98,7 +98,10 @@ impl<R: Float> Input<R> {
         let (size, places) = (shape.size(), shape.places());
         let copy = |from: &[R], to: &mut [R]| match places {
             None => to[..size].copy_from_slice(from),
-            Some(places) => from.iter().zip(places).for_each(|(&v, &p)| to[p as usize] = v),
+            Some(places) => from
+                .iter()
+                .zip(places)
+                .for_each(|(&v, &p)| to[p as usize] = v),
         };
         match self {
             Self::Spikes(s) => {
@@ -309,7 +312,7 @@ impl<R: Lanes> Network<R> {
         let one = |block: &mut Block<R>| {
             let fresh = block.steps == 0;
             block.begin(pass, input, fresh);
-            block.forward(pass, &self.stages);
+            block.advance(pass);
         };
         match &mut state.blocks[..] {
             [block] => one(block),
@@ -319,7 +322,7 @@ impl<R: Lanes> Network<R> {
         output.reserve(samples * steps * self.outputs());
         let (last, n) = (self.nodes.len() - 1, self.outputs());
         for block in &state.blocks {
-            if let Some(node) = self.not_finite(block) {
+            if let Some(node) = block.not_finite() {
                 return Err(self.diverged(node));
             }
             let slot = &block.slots[last];
@@ -332,18 +335,6 @@ impl<R: Lanes> Network<R> {
             }
         }
         Ok(())
-    }
-
-    /// A population of the block whose membrane is not finite: that stays in a state, or reaches the readout's.
-    pub(crate) fn not_finite(&self, block: &Block<R>) -> Option<usize> {
-        let bad = |&(i, _): &(usize, _)| {
-            let state = &block.cells[i].state;
-            R::vectorize(
-                #[inline(always)]
-                || state.iter().fold(false, |bad, v: &R| bad | !v.finite()),
-            )
-        };
-        self.populations().find(bad).map(|(i, _)| i)
     }
 
     pub(crate) fn diverged(&self, node: usize) -> Error {

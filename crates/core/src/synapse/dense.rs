@@ -244,7 +244,7 @@ fn padded_inputs<R>(source: &Signal<'_, R>, inputs: usize) -> usize {
     }
 }
 
-/// For each input, where the errors stand of the steps in which it fired.
+/// For each input, where the errors stand of the steps in which it fired, counted in tiles.
 struct Columns<R> {
     offsets: Vec<u32>,
     address: Vec<u32>,
@@ -279,7 +279,7 @@ impl<R: Float> Columns<R> {
         let mut list = vec![R::ZERO; if valued { count } else { 0 }];
         for b in 0..samples {
             for &t in &times {
-                let at = error.at(b, t, 0) as u32;
+                let at = (error.at(b, t, 0) / TILE) as u32;
                 let Some((index, values)) = source.sparse(b, t) else {
                     continue;
                 };
@@ -303,7 +303,7 @@ impl<R: Float> Columns<R> {
     #[inline(always)]
     fn gather(&self, error: View<'_, R>, gradient: &mut [R], inputs: usize) {
         for (tile, gradient) in gradient.chunks_exact_mut(inputs * TILE).enumerate() {
-            let data = &error.data[tile * error.layout.tile..];
+            let data = error.data[tile * error.layout.tile..].as_chunks::<TILE>().0;
             for (i, g) in gradient.chunks_exact_mut(TILE).enumerate() {
                 let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
                 if range.is_empty() {
@@ -312,14 +312,14 @@ impl<R: Float> Columns<R> {
                 let mut sum = Lane::zero();
                 if self.values.is_empty() {
                     for &a in &self.address[range] {
-                        let e = &data[a as usize..][..TILE];
+                        let e = &data[a as usize];
                         for j in 0..TILE {
                             sum[j] += e[j];
                         }
                     }
                 } else {
                     for n in range {
-                        let e = &data[self.address[n] as usize..][..TILE];
+                        let e = &data[self.address[n] as usize];
                         for j in 0..TILE {
                             sum[j] += e[j] * self.values[n];
                         }
