@@ -120,6 +120,8 @@ pub(crate) struct Block<R> {
     /// The nodes with something to do in a chunk of one step, where the last chunk was one too: a stream comes in step by
     /// step, and looking at the other nodes would take as long as the step.
     busy: Vec<usize>,
+    /// Whether spikes were smooth in the last chunk.
+    smooth: bool,
     /// The samples of the batch.
     pub range: Range<usize>,
     pub steps: usize,
@@ -132,6 +134,7 @@ impl<R: Lanes> Block<R> {
             slots: net.nodes.iter().map(slot).collect(),
             cells: vec![Cells::default(); net.nodes.len()],
             busy: Vec::new(),
+            smooth: net.smooth,
             range,
             steps: 0,
         }
@@ -155,7 +158,8 @@ impl<R: Lanes> Block<R> {
             fresh,
         );
         // The forms of all outputs follow from that of the input.
-        let known = !fresh && self.slots[0].class == before;
+        let known = self.slots[0].class == before && self.smooth == net.smooth;
+        self.smooth = net.smooth;
         if known && self.steps == 1 && !self.busy.is_empty() {
             for n in 0..self.busy.len() {
                 self.begin_node(pass, self.busy[n], fresh);
@@ -163,9 +167,7 @@ impl<R: Lanes> Block<R> {
             return;
         }
         for i in 1..net.nodes.len() {
-            if !known {
-                self.slots[i].form = self.class(net, i);
-            }
+            self.slots[i].form = self.class(net, i);
             self.begin_node(pass, i, fresh);
         }
         self.busy.clear();
