@@ -367,13 +367,15 @@ fn image(s: &Shape) -> [usize; 3] {
 }
 
 fn pool(kind: PoolKind, w: &Window, source: &Shape, shape: &Shape) -> Pool {
-    Pool {
+    let pool = Pool {
         kind,
         input: image(source),
         output: image(shape),
         kernel: w.kernel.get(),
         stride: w.stride.unwrap_or(w.kernel).get(),
-    }
+        only: Vec::new(),
+    };
+    pool.ready()
 }
 
 /// The shape of each node's output.

@@ -23,7 +23,12 @@ pub(crate) struct Pool {
     pub output: [usize; 3],
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
+    /// The one output whose window holds each input, [`NONE`] where there is none; empty where windows overlap. Filled in
+    /// by [`Pool::ready`].
+    pub only: Vec<u32>,
 }
+
+const NONE: u32 = u32::MAX;
 
 impl Pool {
     fn weight<R: Float>(&self) -> R {
@@ -33,9 +38,27 @@ impl Pool {
         }
     }
 
+    /// Fills in which output each input has, where it has one at most.
+    pub fn ready(mut self) -> Self {
+        if self.kernel.iter().zip(self.stride).all(|(&k, s)| k <= s) {
+            let mut only = vec![NONE; self.input.iter().product()];
+            for (input, only) in only.iter_mut().enumerate() {
+                self.windows_of(input, |o| *only = o as u32);
+            }
+            self.only = only;
+        }
+        self
+    }
+
     /// Calls `f` with each output whose window holds the input.
     #[inline(always)]
     fn windows_of(&self, input: usize, mut f: impl FnMut(usize)) {
+        if let Some(&only) = self.only.get(input) {
+            if only != NONE {
+                f(only as usize);
+            }
+            return;
+        }
         let ([c, _, w], [_, oh, ow]) = (self.input, self.output);
         let (channel, pixel) = (input % c, input / c);
         let range = |at: usize, axis: usize, size: usize| {
