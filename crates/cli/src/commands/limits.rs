@@ -1,6 +1,6 @@
 //! What the machine can do at most, measured: nothing that a kernel does can be faster than these.
 
-use cortado::num::Float;
+use cortado::num::{Aligned, Float};
 use rayon::prelude::*;
 use std::fmt;
 use std::hint::black_box;
@@ -88,7 +88,8 @@ impl Limits {
                 black_box(sum);
             }),
             row_add: [96, 2048].map(|rows| {
-                let weights = vec![1.0f32; rows * 64];
+                let mut weights = Aligned::<f32>::zeros(rows * 64);
+                weights.fill(1.0);
                 let index: Vec<u32> = (0..1u32 << 20)
                     .map(|i| i.wrapping_mul(2_654_435_761) % rows as u32)
                     .collect();
