@@ -1,7 +1,7 @@
 //! The clock-driven engine against closed forms, its independence of threads and chunks, and bad input.
 
 use cortado::learn::{Loss, gradients};
-use cortado::network::{Network, NetworkSpec};
+use cortado::network::{DelayedEdge, EdgeSpec, Network, NetworkSpec};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::{Input, Probe, Record};
 use cortado::spikes::Spikes;
@@ -175,6 +175,50 @@ fn chunks_of_a_stream_give_the_bits_of_one_run() {
     }
     let total: usize = parts.iter().map(|p| p.activity[0].spikes).sum();
     assert_eq!(total, whole.activity[0].spikes);
+}
+
+#[test]
+fn a_stream_that_starts_over_gives_the_same_bits() {
+    // The loop and the delay must forget what was on its way.
+    let mut spec = NetworkSpec::new(1e-3)
+        .linear("w1", 70)
+        .population("a", "cuba_lif", &[("v_threshold", 0.2)])
+        .recurrent()
+        .linear("w2", 5)
+        .population("b", "li", &[]);
+    let late = |node: &str| {
+        EdgeSpec::Delayed(DelayedEdge {
+            node: node.into(),
+            delay: 3e-3,
+        })
+    };
+    let w2 = spec.nodes.iter().position(|n| n.name == "w2").unwrap();
+    spec.nodes[w2].from = Some(vec![late("a")]);
+    let (samples, steps, inputs) = (17, 25, 30);
+    let net = Network::<f32>::new(&[inputs], &spec, 3).unwrap();
+    let spikes = random_spikes(samples, steps, inputs, 0.2);
+    let whole = net.run(&Input::Spikes(spikes.clone()), &[]).unwrap();
+    assert!(whole.activity[0].spikes > 100 && whole.output.iter().any(|&v| v != 0.0));
+    let (mut state, mut output) = (net.rest(samples), Vec::new());
+    for round in 0..3 {
+        // The second round stops half way.
+        let end = if round == 1 { 11 } else { steps };
+        for t in 0..end {
+            let mut dense = vec![0.0; samples * inputs];
+            for b in 0..samples {
+                let row = spikes.row(b, t).iter();
+                row.for_each(|&i| dense[b * inputs + i as usize] = 1.0);
+            }
+            let step = Spikes::from_dense(samples, 1, inputs, &dense).unwrap();
+            net.stream(&mut state, &Input::Spikes(step), &mut output)
+                .unwrap();
+            for b in 0..samples {
+                let expected = &whole.output[(b * steps + t) * 5..][..5];
+                assert_eq!(output[b * 5..][..5], *expected, "{round}, {b}, {t}");
+            }
+        }
+        state.reset();
+    }
 }
 
 #[test]

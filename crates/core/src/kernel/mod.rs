@@ -12,7 +12,7 @@ pub use backward::Backward;
 pub(crate) use backward::{Incoming, backward};
 pub use forward::Forward;
 pub(crate) use forward::{Fired, Source, add_rows, forward};
-pub(crate) use panel::{Left, Right, panel, transpose};
+pub(crate) use panel::{Left, Right, multiply_add, panel, transpose};
 
 use crate::num::Float;
 use crate::surrogate::Surrogate;

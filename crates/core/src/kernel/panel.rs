@@ -114,13 +114,7 @@ fn strip<R: Float, const COLUMNS: usize, const N: usize, const FUSE: bool>(
             row.copy_from_slice(&panel.data[(first + k) * panel.row + column..][..COLUMNS]);
             for n in 0..N {
                 let factor = a.data[from + n * a.row + k * a.column];
-                for j in 0..COLUMNS {
-                    sum[n][j] = if FUSE {
-                        factor.fused(row[j], sum[n][j])
-                    } else {
-                        sum[n][j] + factor * row[j]
-                    };
-                }
+                multiply_add::<R, COLUMNS, FUSE>(&mut sum[n], factor, &row);
             }
         }
     }
@@ -129,6 +123,23 @@ fn strip<R: Float, const COLUMNS: usize, const N: usize, const FUSE: bool>(
         for j in 0..COLUMNS {
             out[j] = if keep { out[j] + sum[n][j] } else { sum[n][j] };
         }
+    }
+}
+
+/// `sum += factor row`, rounded once if `FUSE`.
+#[inline(always)]
+pub(crate) fn multiply_add<R: Float, const N: usize, const FUSE: bool>(
+    sum: &mut [R; N],
+    factor: R,
+    row: &[R],
+) {
+    let row = &row[..N];
+    for j in 0..N {
+        sum[j] = if FUSE {
+            factor.fused(row[j], sum[j])
+        } else {
+            sum[j] + factor * row[j]
+        };
     }
 }
 

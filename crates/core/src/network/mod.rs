@@ -2,6 +2,7 @@
 
 mod build;
 mod graph;
+mod mark;
 mod param;
 mod population;
 mod shape;

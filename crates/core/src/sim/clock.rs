@@ -1,6 +1,7 @@
 //! The clock-driven engine: what goes in, what comes out, and running a network chunk by chunk.
 
-use super::block::{Block, Pass};
+use super::block::Block;
+use super::pass::Pass;
 use super::signal::{Class, Slot};
 use crate::kernel::TILE;
 use crate::network::{Network, Op, Shape};

@@ -2,8 +2,10 @@
 
 mod block;
 pub mod clock;
+mod pass;
 mod population;
 mod signal;
 
-pub(crate) use block::{Block, Pass, Totals};
+pub(crate) use block::Block;
+pub(crate) use pass::{Pass, Totals};
 pub(crate) use signal::{Class, Errors, Signal, Slot};

@@ -1,6 +1,7 @@
 //! Populations inside a block: what reaches them, and what goes back through them.
 
-use super::block::{Block, Pass};
+use super::block::Block;
+use super::pass::Pass;
 use super::signal::{Class, Errors, Signal, Slot};
 use crate::kernel::{Backward, Fired, Forward, Incoming, Layout, Rules, Source, TILE, View};
 use crate::network::{Edge, Op, Population};
