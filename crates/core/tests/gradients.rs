@@ -372,30 +372,24 @@ fn of_every_loss_and_regulariser() {
     let spiking = hidden
         .linear("w2", 3)
         .population("readout", "lif", &[("v_threshold", 0.5)]);
-    for loss in [
-        Loss::MeanCrossEntropy,
-        Loss::SumCrossEntropy,
-        Loss::MaxCrossEntropy,
-    ] {
+    let losses = [
+        (&membrane, Loss::MeanCrossEntropy),
+        (&membrane, Loss::SumCrossEntropy),
+        (&membrane, Loss::MaxCrossEntropy),
+        (&spiking, Loss::CountCrossEntropy),
+        (&spiking, Loss::CountMse),
+        (&spiking, Loss::FirstSpike),
+        (&spiking, Loss::SpikeSum),
+    ];
+    for (spec, loss) in losses {
+        let what = format!("{loss:?}");
+        compare(&what, &spikes(7), &[7], spec, &loss.into());
+        let looped = spec.clone().recurrent();
         compare(
-            &format!("{loss:?}"),
+            &format!("{what}, a loop"),
             &spikes(7),
             &[7],
-            &membrane,
-            &loss.into(),
-        );
-    }
-    for loss in [
-        Loss::CountCrossEntropy,
-        Loss::CountMse,
-        Loss::FirstSpike,
-        Loss::SpikeSum,
-    ] {
-        compare(
-            &format!("{loss:?}"),
-            &spikes(7),
-            &[7],
-            &spiking,
+            &looped,
             &loss.into(),
         );
     }

@@ -94,8 +94,8 @@ struct Plan {
     groups: usize,
 }
 
-/// Bytes of tape that a block may hold: what stays in a second-level cache beside weights.
-const TAPE: usize = 1 << 21;
+/// Bytes of tape that a block may hold: what stays in a second-level cache of a megabyte beside a panel of weights.
+const TAPE: usize = 1 << 20;
 
 impl Plan {
     fn new<R: Lanes>(net: &Network<R>, samples: usize, steps: usize) -> Self {

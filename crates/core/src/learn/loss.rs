@@ -128,10 +128,10 @@ impl Loss {
                     .map_or(Vec::new(), |row| row[..n].to_vec());
                 for t in 1..steps {
                     let row = signal.dense(b, t).unwrap_or(&[]);
-                    for (j, (best, &v)) in best.iter_mut().zip(row).enumerate() {
-                        if v > *best {
-                            (*best, out.peaks[j]) = (v, t);
-                        }
+                    for ((best, peak), &v) in best.iter_mut().zip(&mut out.peaks).zip(row) {
+                        let above = v > *best;
+                        *best = if above { v } else { *best };
+                        *peak = if above { t as u32 } else { *peak };
                     }
                 }
                 let logits = out.logits.iter_mut().zip(&best);
@@ -182,13 +182,16 @@ impl Loss {
     /// Leaves the error of one logit.
     fn send<R: Float>(self, slot: &mut Slot<R>, b: usize, j: usize, g: f64, rows: &Logits) {
         let (row, steps) = (slot.row, slot.steps);
+        let layout = slot.error_layout();
         match self {
-            Self::MaxCrossEntropy => slot.error[(b * steps + rows.peaks[j]) * row + j] += R::of(g),
+            Self::MaxCrossEntropy => {
+                slot.error[layout.at(b, rows.peaks[j] as usize) + j] += R::of(g);
+            }
             Self::FirstSpike => {
                 let by_spike = by_spikes(slot, b, j);
                 for (t, d) in by_spike.into_iter().enumerate() {
                     let g = g * -GAIN / steps as f64 * d;
-                    slot.error[(b * steps + t) * row + j] += R::of(g);
+                    slot.error[layout.at(b, t) + j] += R::of(g);
                 }
             }
             Self::MeanCrossEntropy => slot.steady[b * row + j] = R::of(g * GAIN / steps as f64),
@@ -200,7 +203,7 @@ impl Loss {
 /// What is compared between outputs, and the step of each maximum.
 struct Logits {
     logits: Vec<f64>,
-    peaks: Vec<usize>,
+    peaks: Vec<u32>,
 }
 
 /// Spikes of one output.

@@ -225,23 +225,37 @@ impl<R: Lanes> Optimizer<R> {
 impl<R: Float> Rule<R> {
     #[inline(always)]
     fn apply(self, w: &mut [R], g: &[R], m: &mut [R], v: &mut [R]) {
+        match self.algorithm {
+            Algorithm::Sgd => self.descend(w, g, m, v, |_, _| R::ONE),
+            Algorithm::Adamax => self.descend(w, g, m, v, |v, g| {
+                let (held, g) = (*v * self.b2, g.abs());
+                *v = if held < g { g } else { held };
+                *v + self.epsilon
+            }),
+            Algorithm::Adam | Algorithm::AdamW => self.descend(w, g, m, v, |v, g| {
+                *v = *v * self.b2 + g * g * self.c2;
+                (*v * self.root).sqrt() + self.epsilon
+            }),
+        }
+    }
+
+    /// One loop for each algorithm, for the compiler to vectorise; `below` moves the second moment of a gradient and
+    /// gives what the first is divided by.
+    #[inline(always)]
+    fn descend(
+        self,
+        w: &mut [R],
+        g: &[R],
+        m: &mut [R],
+        v: &mut [R],
+        below: impl Fn(&mut R, R) -> R,
+    ) {
         let n = w.len();
         let (g, m, v) = (&g[..n], &mut m[..n], &mut v[..n]);
         for i in 0..n {
             let g = g[i] * self.clip + w[i] * self.decay;
             m[i] = m[i] * self.b1 + g * self.c1;
-            let below = match self.algorithm {
-                Algorithm::Sgd => R::ONE,
-                Algorithm::Adamax => {
-                    let held = v[i] * self.b2;
-                    v[i] = if held < g.abs() { g.abs() } else { held };
-                    v[i] + self.epsilon
-                }
-                Algorithm::Adam | Algorithm::AdamW => {
-                    v[i] = v[i] * self.b2 + g * g * self.c2;
-                    (v[i] * self.root).sqrt() + self.epsilon
-                }
-            };
+            let below = below(&mut v[i], g);
             w[i] = w[i] - w[i] * self.shrink - self.rate * m[i] / below;
         }
     }
