@@ -67,6 +67,7 @@ impl Spikes {
     }
 
     /// The neurons that fired in a step of a sample, in ascending order.
+    #[inline]
     pub fn row(&self, sample: usize, step: usize) -> &[u32] {
         let r = sample * self.steps + step;
         &self.index[self.offsets[r] as usize..self.offsets[r + 1] as usize]

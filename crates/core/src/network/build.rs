@@ -71,6 +71,7 @@ impl<R: Lanes> Network<R> {
                 learns: false,
                 reader: None,
                 first: None,
+                read: false,
                 brief: [false; 2],
                 looped: false,
             });

@@ -36,8 +36,9 @@ impl<R: Lanes> Network<R> {
         }
         for i in 1..n {
             for e in self.nodes[i].sources.clone() {
-                let lead = &mut self.nodes[e.node].lead;
-                *lead = e.delay.max(*lead);
+                let from = &mut self.nodes[e.node];
+                from.read = true;
+                from.lead = e.delay.max(from.lead);
             }
         }
         for i in 0..n {

@@ -41,6 +41,8 @@ pub(crate) struct Node<R: Lanes> {
     pub op: Op<R>,
     /// Where its input comes from; flattening is seen through.
     pub sources: Vec<Edge>,
+    /// Whether another node takes its output.
+    pub read: bool,
     /// The largest delay of an edge out of it.
     pub lead: usize,
     /// The population, or the input, whose output reaches it through nodes without state.

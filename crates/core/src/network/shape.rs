@@ -42,6 +42,7 @@ impl Shape {
     }
 
     /// The number of values.
+    #[inline]
     pub fn size(&self) -> usize {
         self.size
     }
@@ -79,6 +80,7 @@ impl Shape {
     }
 
     /// For each place in `dims`, the place in memory, where they differ.
+    #[inline]
     pub fn places(&self) -> Option<&[u32]> {
         self.order.as_ref().map(|o| &o.places[..])
     }

@@ -70,6 +70,7 @@ impl<R: Lanes> Block<R> {
         }
         for i in 1..net.nodes.len() {
             self.slots[i].form = self.class(net, i);
+            self.cells[i].arrange(pass, i, &self.slots);
             self.begin_node(pass, i, fresh);
         }
         self.busy.clear();
@@ -154,14 +155,13 @@ impl<R: Lanes> Block<R> {
 
     /// A population whose membrane is not finite: that stays in a state, or reaches the readout's.
     pub fn not_finite(&self) -> Option<usize> {
-        let bad = |state: &[R]| {
-            R::vectorize(
-                #[inline(always)]
-                || state.iter().fold(false, |bad, v: &R| bad | !v.finite()),
-            )
-        };
-        let mut cells = self.cells.iter();
-        cells.position(|c| !c.state.is_empty() && bad(&c.state))
+        R::vectorize(
+            #[inline(always)]
+            || {
+                let mut cells = self.cells.iter();
+                cells.position(|c| c.state.iter().fold(false, |bad, v| bad | !v.finite()))
+            },
+        )
     }
 
     #[inline]
@@ -237,15 +237,10 @@ impl<R: Lanes> Block<R> {
     pub fn begin_errors(&mut self, pass: &Pass<'_, R>) {
         let net = pass.net;
         for (i, node) in net.nodes.iter().enumerate() {
-            let read = || {
-                net.nodes
-                    .iter()
-                    .any(|n| n.sources.iter().any(|e| e.node == i))
-            };
             let viewed = node.reader.is_some() && self.slots[i].class != Class::Constant;
             let slot = &mut self.slots[i];
             slot.steady.clear();
-            if !node.learns || viewed || !read() {
+            if !node.learns || viewed || !node.read {
                 slot.error.clear();
             } else if node.first.is_some() && slot.class != Class::Constant {
                 slot.make_room_for_error();

@@ -61,25 +61,25 @@ impl<R: Lanes> Totals<R> {
 impl<'a, R: Lanes> Pass<'a, R> {
     #[inline(always)]
     pub fn new(net: &'a Network<R>, train: bool) -> Self {
-        let mut pass = Self {
+        let (mut moments, mut sums) = (Vec::new(), Vec::new());
+        for &i in &net.norms {
+            if let Op::Norm(n) = &net.nodes[i].op {
+                moments.resize(net.nodes.len(), Default::default());
+                sums.resize(net.nodes.len(), Moments::default());
+                let running = |k: usize| net.buffers[k].data.iter().map(|v| v.value()).collect();
+                moments[i] = [running(n.mean), running(n.variance)];
+            }
+        }
+        Self {
             net,
             train,
             keep: Vec::new(),
             step: 0,
             stretch: usize::MAX,
             transposed: Vec::new(),
-            moments: Vec::new(),
-            sums: Vec::new(),
-        };
-        for &i in &net.norms {
-            if let Op::Norm(n) = &net.nodes[i].op {
-                pass.moments.resize(net.nodes.len(), Default::default());
-                pass.sums.resize(net.nodes.len(), Moments::default());
-                let running = |k: usize| net.buffers[k].data.iter().map(|v| v.value()).collect();
-                pass.moments[i] = [running(n.mean), running(n.variance)];
-            }
+            moments,
+            sums,
         }
-        pass
     }
 
     /// Transposes the weights through which errors go back.

@@ -19,6 +19,9 @@ pub(crate) struct Cells<R> {
     pub tape: Aligned<R>,
     /// A bit for each neuron that fired, `[tile][sample][step]`.
     pub fired: Vec<u64>,
+    /// The edges in, those that bring a current first, and how many these are.
+    incoming: Vec<Edge>,
+    currents: usize,
 }
 
 impl<R: Float> Default for Cells<R> {
@@ -27,7 +30,19 @@ impl<R: Float> Default for Cells<R> {
             state: Aligned::default(),
             tape: Aligned::default(),
             fired: Vec::new(),
+            incoming: Vec::new(),
+            currents: 0,
         }
+    }
+}
+
+impl<R: Lanes> Cells<R> {
+    /// Sorts the edges into node `i`.
+    pub fn arrange(&mut self, pass: &Pass<'_, R>, i: usize, slots: &[Slot<R>]) {
+        self.incoming.clone_from(&pass.net.nodes[i].sources);
+        self.incoming.sort_by_key(|e| !pass.current(slots, e.node));
+        let currents = |e: &&Edge| pass.current(slots, e.node);
+        self.currents = self.incoming.iter().filter(currents).count();
     }
 }
 
@@ -182,7 +197,6 @@ impl<R: Lanes> Block<R> {
         node: usize,
         steps: Range<usize>,
     ) {
-        let edges = &pass.net.nodes[node].sources;
         let slot = &mut self.slots[node];
         let (samples, total, row) = (slot.samples, slot.steps, slot.row);
         let tiles = p.tiles();
@@ -196,29 +210,20 @@ impl<R: Lanes> Block<R> {
         let (class, out_layout) = (slot.class, slot.layout());
         let tape = !cells.tape.is_empty();
         let tape = tape.then(|| (&mut cells.tape[..], pass.layout(p, node, slot)));
-        // Currents first. One or two edges, as there mostly are, need no memory of their own.
+        // One or two edges, as there mostly are, need no memory of their own.
         let slots = &self.slots[..];
-        let current = |e: &Edge| pass.current(slots, e.node);
-        let currents = edges.iter().filter(|e| current(e)).count();
         let (one, two, many): ([_; 1], [_; 2], Vec<_>);
-        let sources = match edges[..] {
+        let sources = match cells.incoming[..] {
             [e] => {
                 one = [pass.source(slots, e)];
                 &one[..]
             }
             [a, b] => {
-                let (a, b) = if current(&b) && !current(&a) {
-                    (b, a)
-                } else {
-                    (a, b)
-                };
                 two = [pass.source(slots, a), pass.source(slots, b)];
                 &two[..]
             }
-            _ => {
-                let (first, last): (Vec<_>, Vec<_>) = edges.iter().partition(|e| current(e));
-                let all = first.into_iter().chain(last);
-                many = all.map(|&e| pass.source(slots, e)).collect();
+            ref all => {
+                many = all.iter().map(|&e| pass.source(slots, e)).collect();
                 &many[..]
             }
         };
@@ -230,7 +235,7 @@ impl<R: Lanes> Block<R> {
         p.model.forward(&mut Forward {
             constants: &p.constants,
             rules: pass.rules(),
-            sources: (sources, currents),
+            sources: (sources, cells.currents),
             tiles,
             samples,
             steps: steps.clone(),
@@ -258,7 +263,7 @@ impl<R: Lanes> Block<R> {
                     }
                 }
             }
-            _ if p.n < row => {
+            _ if p.n < row && pass.net.nodes[node].read => {
                 for t in steps {
                     (0..samples).for_each(|b| slot.out(b, t)[p.n..].fill(R::ZERO));
                 }
@@ -280,9 +285,7 @@ impl<R: Lanes> Block<R> {
         let layout = pass.layout(p, node, slot);
         let columns = pass.columns(p, node);
         let edges = &pass.net.nodes[node].sources;
-        let ports = edges.iter().map(|e| pass.current(&self.slots, e.node));
-        let (mut currents, mut pulses) = (false, false);
-        ports.for_each(|c| if c { currents = true } else { pulses = true });
+        let currents = self.cells[node].currents;
         let pieces = Pairs {
             shift: 0,
             stretch: pass.stretch,
@@ -325,8 +328,8 @@ impl<R: Lanes> Block<R> {
                 carry: state,
                 tape: (tape, layout),
                 inputs: pass.keeps_inputs(p).then_some([p.states, p.states + 1]),
-                pulse_column: pulses.then_some(0),
-                current_column: currents.then_some(usize::from(columns > 1)),
+                pulse_column: (currents < edges.len()).then_some(0),
+                current_column: (currents > 0).then_some(usize::from(columns > 1)),
                 output: [each, steady],
                 membrane: p.output == Output::Membrane,
                 by_constants: p.trained.then_some(&mut *by_constants),
