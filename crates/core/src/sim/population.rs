@@ -41,8 +41,8 @@ impl<R: Lanes> Cells<R> {
     pub fn arrange(&mut self, pass: &Pass<'_, R>, i: usize, slots: &[Slot<R>]) {
         self.incoming.clone_from(&pass.net.nodes[i].sources);
         self.incoming.sort_by_key(|e| !pass.current(slots, e.node));
-        let currents = |e: &&Edge| pass.current(slots, e.node);
-        self.currents = self.incoming.iter().filter(currents).count();
+        let current = |e: &Edge| pass.current(slots, e.node);
+        self.currents = self.incoming.partition_point(current);
     }
 }
 
