@@ -124,7 +124,7 @@ impl Conv {
         at: usize,
         (sums, out): (&mut [R], &mut [R]),
     ) {
-        let ([_, h, _], [o, oh, ow]) = (self.input, self.output);
+        let ([c, h, w], [o, oh, ow]) = (self.input, self.output);
         let (lanes, og) = (self.lanes(), o / self.groups);
         // Pixels that reach the same inputs do not follow each other: adding to what was written just now has to wait.
         let apart = self.kernel[1].div_ceil(self.stride[1]);
@@ -145,6 +145,16 @@ impl Conv {
                         multiply_add::<R, LANES, FUSE>(&mut sum[n], e, weights);
                     }
                 }
+                let to = self.inside::<LANES>((row, y, x), N, at);
+                if let Some(to) = to.filter(|to| to.end <= out.len()) {
+                    for n in 0..N {
+                        let to = &mut out[to.start + n * w * c..][..LANES];
+                        for j in 0..LANES {
+                            to[j] += sum[n][j];
+                        }
+                    }
+                    continue;
+                }
                 // Out of the registers first: a loop that is not unrolled would keep them from being used above.
                 for n in 0..N {
                     sums[n * LANES..][..LANES].copy_from_slice(&sum[n]);
@@ -157,6 +167,24 @@ impl Conv {
                 }
             }
         }
+    }
+
+    /// Where in the image `LANES` lanes from `at` on of `rows` kernel rows stand, if they are all on it.
+    #[inline(always)]
+    fn inside<const LANES: usize>(
+        &self,
+        (row, y, x): (usize, usize, usize),
+        rows: usize,
+        at: usize,
+    ) -> Option<Range<usize>> {
+        let ([c, h, w], kw) = (self.input, self.kernel[1]);
+        let line = (y * self.stride[0] + row).checked_sub(self.padding[0])?;
+        let left = (x * self.stride[1]).checked_sub(self.padding[1])?;
+        // The weights of the lanes behind the row are zero.
+        let whole = self.groups == 1 && kw * c > at + LANES - REGISTER;
+        let start = (line * w + left) * c + at;
+        let end = start + (rows - 1) * w * c + LANES;
+        (whole && line + rows <= h && left + kw <= w).then_some(start..end)
     }
 
     /// Adds the lanes from `at` on of a kernel row to the line of the image that it covers.
@@ -177,16 +205,8 @@ impl Conv {
         if self.groups == 1 {
             let (a, b) = (at.max(taps.start * c), (at + LANES).min(taps.end * c));
             if a < b {
-                let to = &mut out[pixel(taps.start) + a - taps.start * c..];
-                let whole = taps.end == kw && a == at && b - a > LANES - REGISTER;
-                if whole && to.len() >= LANES {
-                    // The weights of the lanes behind the row are zero.
-                    for j in 0..LANES {
-                        to[j] += sum[j];
-                    }
-                } else {
-                    add(to, &sum[a - at..b - at], None);
-                }
+                let to = pixel(taps.start) + a - taps.start * c;
+                add(&mut out[to..], &sum[a - at..b - at], None);
             }
         } else {
             for tap in taps {
