@@ -78,11 +78,13 @@ fn product<R: Float, const COLUMNS: usize, const FUSE: bool>(
     c: &mut [R],
     stride: usize,
 ) {
-    let mut i = 0;
-    while i < rows {
+    // Strips of nearly the same height: a low one would wait for its few sums.
+    let strips = rows.div_ceil(ROWS);
+    for n in 0..strips {
+        let i = n * rows / strips;
         for column in (0..TILE).step_by(COLUMNS) {
             let at = (i, column);
-            match rows - i {
+            match (n + 1) * rows / strips - i {
                 1 => strip::<R, COLUMNS, 1, FUSE>(at, depth, a, panel, keep, c, stride),
                 2 => strip::<R, COLUMNS, 2, FUSE>(at, depth, a, panel, keep, c, stride),
                 3 => strip::<R, COLUMNS, 3, FUSE>(at, depth, a, panel, keep, c, stride),
@@ -91,7 +93,6 @@ fn product<R: Float, const COLUMNS: usize, const FUSE: bool>(
                 _ => strip::<R, COLUMNS, ROWS, FUSE>(at, depth, a, panel, keep, c, stride),
             }
         }
-        i += ROWS;
     }
 }
 
