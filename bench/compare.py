@@ -265,7 +265,7 @@ def main():
     p.add_argument("--work", nargs="+", choices=["lif-fwd-bwd", *WORKS, "memory"], help="default: all of them")
     p.add_argument("--peer", nargs="+", choices=peers, help="only these peers")
     p.add_argument("--threads", type=int, default=2, help="`infer` always takes one")
-    p.add_argument("--rounds", type=int, default=2, help="how often Cortado and a peer alternate, at least 2")
+    p.add_argument("--rounds", type=int, default=4, help="how often Cortado and a peer alternate, at least 2")
     p.add_argument("--repeats", type=int, help="timed repeats at least in each run of a peer")
     p.add_argument("--busy", type=float, default=0.25,
                    help="cores that others may take beyond the idle ones; above, no bar is judged")

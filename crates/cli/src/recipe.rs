@@ -237,6 +237,8 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
 
     #[test]
     fn overrides_reach_every_level_and_keep_their_type() {
@@ -274,5 +276,31 @@ mod tests {
         let name = load("digit", &[]).unwrap_err().to_string();
         assert!(name.contains("'digits'"), "{name}");
         assert!(load("digits", &["train.epochs=many".into()]).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// A recipe with pieces of text exchanged, and overrides of any kind, are understood or refused: nothing panics, and
+        /// what is understood is written out as the same recipe.
+        #[test]
+        fn damaged_recipes_are_read_or_refused(
+            recipe in 0..RECIPES.len(),
+            damage in prop::collection::vec((any::<Index>(), 0usize..4, "[a-z0-9=\\[\\]{}\"., #\\n-]{0,3}"), 0..4),
+            set in prop::option::of(("[a-z.0-9_]{0,12}", "[a-z0-9=\\[\\]{}\"., -]{0,6}")),
+        ) {
+            let mut text: Vec<char> = RECIPES[recipe].1.chars().collect();
+            for (at, cut, new) in damage {
+                let at = at.index(text.len());
+                let end = (at + cut).min(text.len());
+                text.splice(at..end, new.chars());
+            }
+            let text: String = text.into_iter().collect();
+            let set: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            if let Ok(recipe) = parse(&text, &set) {
+                let written = toml::to_string(&recipe).unwrap();
+                prop_assert_eq!(toml::to_string(&parse(&written, &[]).unwrap()).unwrap(), written);
+            }
+        }
     }
 }

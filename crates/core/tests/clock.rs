@@ -238,6 +238,14 @@ fn bad_input_is_a_sentence() {
     assert!(message(2, &[1.0; 4]).contains("3 inputs"));
     assert!(message(0, &[1.0; 3]).contains("step"));
     assert!(message(2, &[f32::NAN; 3]).contains("NaN"));
+    let wider = Network::<f32>::new(&[4], &spec, 0).unwrap();
+    let input = Input::Current {
+        samples: 1,
+        steps: 1,
+        data: vec![0.0; 4],
+    };
+    let error = wider.advance(&mut net.rest(1), &input, &[]).unwrap_err();
+    assert!(error.to_string().contains("state"), "{error}");
     let mut net = net;
     net.set("w.weight", &[f32::MAX; 6]).unwrap();
     let input = Input::Current {

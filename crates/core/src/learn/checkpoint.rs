@@ -157,6 +157,9 @@ impl<R: Lanes> Fit<R> {
         if m.dtype != own {
             return Err(wrong(&path, own, m.dtype));
         }
+        if Path::new(&m.numbers).file_name() != Some(m.numbers.as_ref()) {
+            return Err(wrong(&path, "a file beside the manifest", m.numbers));
+        }
         let path = folder.join(&m.numbers);
         let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
         let sum = digest(&bytes);

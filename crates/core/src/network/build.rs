@@ -8,6 +8,7 @@ use crate::neuron::Lanes;
 use crate::rng::{Purpose, Rng};
 use crate::synapse::{Conv, Dropout, Linear, Norm, Pool, PoolKind, windows};
 use crate::{Error, Result};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 impl<R: Lanes> Network<R> {
     /// Builds a network for inputs of that shape, `[n]` or `[channels, height, width]`, with weights drawn under `seed`.
@@ -49,6 +50,7 @@ impl<R: Lanes> Network<R> {
             params: Vec::new(),
             buffers: Vec::new(),
             seed,
+            form: form(input, spec),
             smooth: false,
         };
         for (i, shape) in shapes.iter().enumerate() {
@@ -240,6 +242,13 @@ impl<R: Lanes> Network<R> {
         }
         self.push(param)
     }
+}
+
+/// A number that networks of the same inputs and specification share.
+fn form(input: &[usize], spec: &NetworkSpec) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{input:?} {spec:?}").hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The edge to where the values are, through nodes that only rename them.

@@ -30,6 +30,8 @@ pub struct Network<R: Lanes> {
     /// Running statistics.
     pub(crate) buffers: Vec<Param<R>>,
     pub(crate) seed: u64,
+    /// The same for networks of the same inputs and specification: a state fits those alone.
+    pub(crate) form: u64,
     /// Whether spikes are replaced by the surrogate's integral, to check gradients.
     pub smooth: bool,
 }

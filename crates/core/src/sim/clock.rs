@@ -188,6 +188,8 @@ pub struct Record<R> {
 pub struct State<R> {
     blocks: Vec<Block<R>>,
     samples: usize,
+    /// Of the network that it was made for.
+    form: u64,
 }
 
 impl<R> State<R> {
@@ -209,6 +211,7 @@ impl<R: Lanes> Network<R> {
                 .map(|a| Block::new(self, a..(a + RUN_BLOCK).min(samples)))
                 .collect(),
             samples,
+            form: self.form,
         }
     }
 
@@ -232,8 +235,8 @@ impl<R: Lanes> Network<R> {
     /// Runs a chunk of steps on from `state`: chunks give the same bits as one long run.
     ///
     /// # Errors
-    /// An input of another width or number of samples, no steps, a value that is not finite, a probe of something
-    /// that is not there; a membrane that is not finite. The state is then that of an unfinished chunk.
+    /// A state of another network, an input of another width or number of samples, no steps, a value that is not finite, a
+    /// probe of something that is not there; a membrane that is not finite. The state is then that of an unfinished chunk.
     pub fn advance(
         &self,
         state: &mut State<R>,
@@ -302,6 +305,14 @@ impl<R: Lanes> Network<R> {
     ) -> Result<()> {
         input.check(self)?;
         let (samples, steps) = input.extent();
+        if state.form != self.form {
+            return Err(Error::invalid(
+                "state",
+                "the run",
+                "that of a network of this specification",
+                "that of another",
+            ));
+        }
         if samples != state.samples {
             return Err(Error::invalid(
                 "samples",
