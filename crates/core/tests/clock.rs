@@ -257,6 +257,21 @@ fn bad_input_is_a_sentence() {
     assert!(error.contains("'p'"), "{error}");
 }
 
+#[test]
+fn sizes_beyond_memory_are_a_sentence() {
+    let message = |input: &[usize], n: usize| {
+        let spec = NetworkSpec::new(1e-3).linear("w", n);
+        let spec = spec.population("p", "lif", &[]);
+        let built = Network::<f32>::new(input, &spec, 0);
+        built.err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    assert_eq!(message(&[3], 2), "");
+    for (input, n) in [(1 << 40, 2), (3, 1 << 62), (1 << 30, 1 << 30)] {
+        assert!(message(&[input], n).contains("2^31"), "{input}, {n}");
+    }
+    assert!(message(&[2, 1 << 40, 1 << 40], 2).contains("2^31"));
+}
+
 fn dense(spikes: &Spikes) -> Vec<f32> {
     let mut out = Vec::new();
     for b in 0..spikes.samples {

@@ -24,7 +24,7 @@ impl<R: Lanes> Network<R> {
                 spec.dt,
             ));
         }
-        if !matches!(input.len(), 1 | 3) || input.iter().product::<usize>() == 0 {
+        if !matches!(input.len(), 1 | 3) || input.contains(&0) {
             return Err(Error::invalid(
                 "shape",
                 "the input",
@@ -124,6 +124,10 @@ impl<R: Lanes> Network<R> {
         let source = &shapes[edges[i][0].node];
         let shape = &shapes[i];
         let name = |part: &str| format!("{}.{part}", node.name);
+        let weights = |dims: &[usize], place| match count(dims) {
+            Some(_) => Ok(Param::new(name("weight"), dims.to_vec(), place)),
+            None => Err(too_large(format!("node '{}'", node.name), dims)),
+        };
         Ok(match &node.kind {
             NodeKind::Flatten {} => Op::Flatten,
             NodeKind::Linear { bias, scale, .. } => {
@@ -132,7 +136,7 @@ impl<R: Lanes> Network<R> {
                     inputs: source.clone(),
                     outputs: shape.flat(),
                 };
-                let w = Param::new(name("weight"), vec![outputs, inputs], place);
+                let w = weights(&[outputs, inputs], place)?;
                 let weight = self.draw(w, i, inputs, *scale);
                 let bias = bias.then(|| {
                     let place = Place::Lanes(shape.flat());
@@ -157,7 +161,7 @@ impl<R: Lanes> Network<R> {
                 let (from, to) = (image(source), image(shape));
                 let (k, c) = (kernel.get(), from[0] / groups);
                 let place = Place::Kernel { groups: *groups };
-                let w = Param::new(name("weight"), vec![to[0], c, k[0], k[1]], place);
+                let w = weights(&[to[0], c, k[0], k[1]], place)?;
                 let weight = self.draw(w, i, c * k[0] * k[1], *scale);
                 let bias =
                     bias.then(|| self.push(Param::new(name("bias"), vec![to[0]], Place::Plain)));
@@ -280,10 +284,30 @@ fn pool(kind: PoolKind, w: &Window, source: &Shape, shape: &Shape) -> Pool {
     pool.ready()
 }
 
+/// Numbers of an axis, an image or a parameter whose place still fits in the indices of spikes.
+const MOST: usize = 1 << 31;
+
+/// The product, if it is at most [`MOST`].
+fn count(dims: &[usize]) -> Option<usize> {
+    let product = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    product.filter(|&n| n <= MOST)
+}
+
+fn sized(dims: &[usize], at: impl Fn() -> String) -> Result<Shape> {
+    match count(dims) {
+        Some(_) => Ok(Shape::new(dims)),
+        None => Err(too_large(at(), dims)),
+    }
+}
+
+fn too_large(at: String, dims: &[usize]) -> Error {
+    Error::invalid("size", at, "at most 2^31 numbers", format!("{dims:?}"))
+}
+
 /// The shape of each node's output.
 fn shapes(input: &[usize], spec: &NetworkSpec, edges: &[Vec<Edge>]) -> Result<Vec<Shape>> {
     let mut shapes: Vec<Option<Shape>> = vec![None; edges.len()];
-    shapes[0] = Some(Shape::new(input));
+    shapes[0] = Some(sized(input, || "the input".into())?);
     loop {
         let mut found = false;
         for i in 1..edges.len() {
@@ -388,7 +412,7 @@ fn infer(
                 format!("window {kernel:?}, stride {stride:?}, padding {padding:?} on {h} x {w}"),
             ));
         };
-        Ok(Some(Shape::new(&[channels(c)?, y, x])))
+        Ok(Some(sized(&[channels(c)?, y, x], at)?))
     };
     match kind {
         NodeKind::Population { .. } => {
@@ -412,7 +436,7 @@ fn infer(
             }
             match n {
                 Some(0) => Err(Error::invalid("size", at(), "at least one output", 0)),
-                Some(n) => Ok(Some(Shape::new(&[*n]))),
+                Some(n) => Ok(Some(sized(&[*n], at)?)),
                 None => {
                     let reader = (1..edges.len()).find(|&j| {
                         matches!(spec.nodes[j - 1].kind, NodeKind::Population { .. })

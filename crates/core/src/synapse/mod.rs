@@ -29,6 +29,9 @@ pub(crate) struct Scratch<R> {
 
 /// Size of a window's output along one axis, if the window fits.
 pub(crate) fn windows(size: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
-    let room = (size + 2 * padding).checked_sub(kernel)?;
+    let room = padding
+        .checked_mul(2)?
+        .checked_add(size)?
+        .checked_sub(kernel)?;
     (kernel > 0 && stride > 0 && padding < kernel).then(|| room / stride + 1)
 }
