@@ -3,7 +3,7 @@
 use crate::recipe::{self, Recipe};
 use anyhow::{Context, Result};
 use cortado::encode::Presentation;
-use cortado::learn::{BatchReport, Fit, evaluate, write_atomic};
+use cortado::learn::{BatchReport, Fit, Targets, evaluate, write_atomic};
 use cortado::network::Network;
 use cortado::sim::clock::Input;
 use cortado_data::{Dataset, Split};
@@ -33,7 +33,7 @@ pub fn batch(
     data: &Dataset,
     ids: &[usize],
     round: u64,
-) -> cortado::Result<(Input<f32>, Vec<u32>)> {
+) -> cortado::Result<(Input<f32>, Targets<'static>)> {
     let values = ids.iter().flat_map(|&i| data.sample(i).iter().copied());
     let values: Vec<f32> = values.collect();
     let names: Vec<u32> = ids.iter().map(|&i| i as u32).collect();
@@ -44,7 +44,8 @@ pub fn batch(
         round,
     };
     let input = recipe.encoder.encode(&values, &names, &at)?;
-    Ok((input, ids.iter().map(|&i| data.label(i)).collect()))
+    let labels: Vec<u32> = ids.iter().map(|&i| data.label(i)).collect();
+    Ok((input, labels.into()))
 }
 
 /// What the test set gave.
@@ -52,8 +53,8 @@ pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Dataset) -> Result<Value
     let mut sum = BatchReport::default();
     let all: Vec<usize> = (0..data.len()).collect();
     for chunk in all.chunks(TEST_BATCH) {
-        let (input, labels) = batch(recipe, data, chunk, 0)?;
-        sum.add(evaluate(net, &input, &labels, &recipe.train.objective)?);
+        let (input, targets) = batch(recipe, data, chunk, 0)?;
+        sum.add(evaluate(net, &input, targets, &recipe.train.objective)?);
     }
     let n = sum.samples as f64;
     let accuracy = sum.correct as f64 / n;

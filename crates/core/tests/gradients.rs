@@ -1,7 +1,7 @@
 //! Gradients against central differences, with spikes replaced by the surrogate's integral so that there is
 //! something to differentiate.
 
-use cortado::learn::{Loss, Objective, Rates, gradients};
+use cortado::learn::{Loss, Objective, Rates, Targets, evaluate, gradients};
 use cortado::network::{DelayedEdge, EdgeSpec, Network, NetworkSpec, NodeKind, Pair, Window};
 use cortado::neuron::{Arrivals, Convention, Decay, Gain, Output, Pulse, Reset, ResetTime, models};
 use cortado::rng::{Purpose, Rng};
@@ -36,10 +36,14 @@ fn compare(
     spec.detach_reset = false;
     let mut net = Network::<f64>::new(shape, &spec, 5).unwrap();
     net.smooth = true;
-    let labels: Vec<u32> = (0..SAMPLES as u32)
-        .map(|b| b % net.outputs() as u32)
-        .collect();
-    let (exact, report) = gradients(&net, input, &labels, objective).unwrap();
+    let targets: Targets<'static> = match (objective.loss, spikes(net.outputs())) {
+        (Loss::VanRossum { .. }, Input::Spikes(wanted)) => wanted.into(),
+        _ => (0..SAMPLES as u32)
+            .map(|b| b % net.outputs() as u32)
+            .collect::<Vec<_>>()
+            .into(),
+    };
+    let (exact, report) = gradients(&net, input, targets.clone(), objective).unwrap();
     assert!(report.loss.is_finite());
     for k in 0..exact.len() {
         let (name, values) = (net.params()[k].name.clone(), net.params()[k].values());
@@ -50,7 +54,10 @@ fn compare(
                 let mut moved = values.clone();
                 moved[n] += by;
                 net.set(&name, &moved).unwrap();
-                gradients(net, input, &labels, objective).unwrap().1.loss
+                gradients(net, input, targets.clone(), objective)
+                    .unwrap()
+                    .1
+                    .loss
             };
             let h = 1e-5 * values[n].abs().max(0.1);
             let slope = (loss(&mut net, h) - loss(&mut net, -h)) / (2.0 * h);
@@ -380,6 +387,7 @@ fn of_every_loss_and_regulariser() {
         (&spiking, Loss::CountMse),
         (&spiking, Loss::FirstSpike),
         (&spiking, Loss::SpikeSum),
+        (&spiking, Loss::VanRossum { tau: 3e-3 }),
     ];
     for (spec, loss) in losses {
         let what = format!("{loss:?}");
@@ -402,4 +410,50 @@ fn of_every_loss_and_regulariser() {
         ..Loss::MeanCrossEntropy.into()
     };
     compare("rates", &spikes(7), &[7], &membrane, &objective);
+}
+
+/// A spike that nothing answers, and one too many, cost a half each in the limit of small steps; a spike that comes `d`
+/// late costs `1 - exp(-d / tau)`.
+#[test]
+fn the_van_rossum_distance_is_that_of_its_closed_form() {
+    let (dt, tau, steps) = (1e-5, 5e-3, 8000);
+    let spec = NetworkSpec::new(dt)
+        .linear("w", 1)
+        .population("p", "if", &[("v_threshold", 0.5)]);
+    let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+    net.set("w.weight", &[1.0]).unwrap();
+    let train = |at: &[usize]| {
+        let mut dense = vec![0.0; steps];
+        at.iter().for_each(|&t| dense[t] = 1.0);
+        Spikes::from_dense(1, steps, 1, &dense).unwrap()
+    };
+    let distance = |fired: &[usize], wanted: &[usize]| {
+        let objective = Loss::VanRossum { tau }.into();
+        let (input, wanted) = (Input::Spikes(train(fired)), train(wanted));
+        evaluate(&net, &input, &wanted, &objective).unwrap().loss
+    };
+    for (fired, wanted, expected) in [
+        (&[100][..], &[100][..], 0.0),
+        (&[100], &[], 0.5),
+        (&[], &[100], 0.5),
+        (&[100], &[300], 1.0 - (-200.0 * dt / tau).exp()),
+    ] {
+        let got = distance(fired, wanted);
+        assert!(
+            (got - expected).abs() < 2e-3 * (0.1 + expected),
+            "{got} {expected}"
+        );
+    }
+    let wrong = evaluate(
+        &net,
+        &Input::Spikes(train(&[])),
+        &[0],
+        &Loss::VanRossum { tau }.into(),
+    );
+    assert!(
+        wrong
+            .unwrap_err()
+            .to_string()
+            .contains("expected spikes, got classes")
+    );
 }

@@ -2,7 +2,7 @@
 //!
 //! How a batch is cut depends on sizes alone and never on the number of threads, so that the bits do not either.
 
-use super::{Loss, Rates};
+use super::{Loss, Rates, Targets};
 use crate::kernel::padded;
 use crate::network::{Network, Op};
 use crate::neuron::{Lanes, Output};
@@ -147,17 +147,18 @@ impl<R: Lanes> Workspace<R> {
     ///
     /// # Errors
     /// Those of [`Input`], [`Loss::check`] and [`Objective`]; a readout that is not finite.
-    pub fn run(
+    pub fn run<'a>(
         &mut self,
         net: &Network<R>,
         input: &Input<R>,
-        labels: &[u32],
+        targets: impl Into<Targets<'a>>,
         objective: &Objective,
         step: u64,
     ) -> Result<BatchReport> {
         let (samples, steps) = input.extent();
         input.check(net)?;
-        objective.loss.check(net, samples, labels)?;
+        let targets = targets.into();
+        objective.loss.check(net, (samples, steps), &targets)?;
         if objective.truncate == Some(0) {
             return Err(Error::invalid(
                 "truncate",
@@ -173,7 +174,7 @@ impl<R: Lanes> Workspace<R> {
         self.begin(net, Plan::new(net, samples, steps));
         let job = Job {
             input,
-            labels,
+            targets,
             objective,
             samples,
         };
@@ -312,7 +313,7 @@ impl<R: Lanes> Workspace<R> {
 /// What blocks of a batch have in common.
 struct Job<'a, R> {
     input: &'a Input<R>,
-    labels: &'a [u32],
+    targets: Targets<'a>,
     objective: &'a Objective,
     samples: usize,
 }
@@ -362,11 +363,10 @@ impl<R: Lanes> Group<R> {
 /// Loss and counts of a block; errors are left in it.
 fn judge<R: Lanes>(net: &Network<R>, job: &Job<'_, R>, block: &mut Block<R>) -> BatchReport {
     let (last, objective) = (net.nodes.len() - 1, job.objective);
-    let labels = &job.labels[block.range.clone()];
+    let targets = (&job.targets, block.range.start);
     let readout = &mut block.slots[last];
-    let value = objective
-        .loss
-        .block(readout, net.outputs(), labels, job.samples);
+    let scale = (job.samples, net.spec.dt);
+    let value = objective.loss.block(readout, net.outputs(), targets, scale);
     let mut loss = value.loss;
     if let Some(rates) = &objective.rates {
         for (i, p) in net.populations() {
@@ -389,14 +389,14 @@ fn judge<R: Lanes>(net: &Network<R>, job: &Job<'_, R>, block: &mut Block<R>) -> 
 ///
 /// # Errors
 /// As [`Workspace::run`].
-pub fn gradients<R: Lanes>(
+pub fn gradients<'a, R: Lanes>(
     net: &Network<R>,
     input: &Input<R>,
-    labels: &[u32],
+    targets: impl Into<Targets<'a>>,
     objective: &Objective,
 ) -> Result<(Vec<Vec<R>>, BatchReport)> {
     let mut workspace = Workspace::new();
-    let report = workspace.run(net, input, labels, objective, 0)?;
+    let report = workspace.run(net, input, targets, objective, 0)?;
     let params = net.params.iter().zip(workspace.gradients());
     Ok((params.map(|(p, g)| p.values_of(g)).collect(), report))
 }
@@ -405,19 +405,20 @@ pub fn gradients<R: Lanes>(
 ///
 /// # Errors
 /// As [`Workspace::run`].
-pub fn evaluate<R: Lanes>(
+pub fn evaluate<'a, R: Lanes>(
     net: &Network<R>,
     input: &Input<R>,
-    labels: &[u32],
+    targets: impl Into<Targets<'a>>,
     objective: &Objective,
 ) -> Result<BatchReport> {
     let (samples, steps) = input.extent();
     input.check(net)?;
-    objective.loss.check(net, samples, labels)?;
+    let targets = targets.into();
+    objective.loss.check(net, (samples, steps), &targets)?;
     let pass = Pass::new(net, false);
     let job = Job {
         input,
-        labels,
+        targets,
         objective,
         samples,
     };

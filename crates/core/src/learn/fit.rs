@@ -1,6 +1,6 @@
 //! Training runs: batches in random order, epoch after epoch, from wherever the run stands.
 
-use super::{BatchReport, Objective, Optimizer, OptimizerSpec, Workspace};
+use super::{BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace};
 use crate::network::Network;
 use crate::neuron::Lanes;
 use crate::rng::{Purpose, Rng};
@@ -76,11 +76,16 @@ impl<R: Lanes> Fit<R> {
     ///
     /// # Errors
     /// Those of [`Workspace::run`]; a loss that is not finite. The parameters are then as before.
-    pub fn step(&mut self, input: &Input<R>, labels: &[u32], total: usize) -> Result<BatchReport> {
+    pub fn step<'a>(
+        &mut self,
+        input: &Input<R>,
+        targets: impl Into<Targets<'a>>,
+        total: usize,
+    ) -> Result<BatchReport> {
         let done = self.optimizer.steps();
         let report = self
             .workspace
-            .run(&self.net, input, labels, &self.spec.objective, done)?;
+            .run(&self.net, input, targets, &self.spec.objective, done)?;
         if !report.loss.is_finite() {
             let place = format!("step {} of training", done + 1);
             return Err(Error::invalid(
@@ -105,7 +110,7 @@ impl<R: Lanes> Fit<R> {
     pub fn epoch(
         &mut self,
         samples: usize,
-        mut batch: impl FnMut(&[usize], u64) -> Result<(Input<R>, Vec<u32>)>,
+        mut batch: impl FnMut(&[usize], u64) -> Result<(Input<R>, Targets<'static>)>,
         mut after: impl FnMut(&Self) -> Result<()>,
     ) -> Result<BatchReport> {
         if samples == 0 {
@@ -116,8 +121,8 @@ impl<R: Lanes> Fit<R> {
         Rng::new(self.net.seed, 0, Purpose::Shuffle, epoch as u64).shuffle(&mut order);
         let done = self.optimizer.steps() as usize % batches;
         for chunk in order.chunks(self.spec.batch).skip(done) {
-            let (input, labels) = batch(chunk, epoch as u64)?;
-            let report = self.step(&input, &labels, batches * self.spec.epochs)?;
+            let (input, targets) = batch(chunk, epoch as u64)?;
+            let report = self.step(&input, targets, batches * self.spec.epochs)?;
             self.sum.add(report);
             after(self)?;
         }

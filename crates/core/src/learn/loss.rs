@@ -1,13 +1,15 @@
-//! Losses on what the readout did in a block of samples, and their errors.
+//! Losses on what the readout did, and their errors.
 
 use crate::network::Network;
 use crate::neuron::{Lanes, Output};
 use crate::num::Float;
-use crate::sim::{Class, Slot};
+use crate::sim::Slot;
+use crate::spikes::Spikes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-/// A loss on the readout's output over `T` steps, mean over the samples of a batch; `y` is 1 for the label's output.
+/// A loss on the readout's output over `T` steps, mean over the samples of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
@@ -26,8 +28,47 @@ pub enum Loss {
     ///
     /// As a function of spikes the time is `sum_t prod_{u <= t} (1 - z_u)`, and that is what is differentiated.
     FirstSpike,
-    /// Sum of all spikes, whatever the label: for benchmarks.
+    /// Sum of all spikes, whatever the target: for benchmarks.
     SpikeSum,
+    /// `h / tau sum_t sum_j d_j[t]^2` with `d_j[t] = exp(-h / tau) d_j[t - 1] + z_j[t] - y_j[t]`, for spikes `z` that should
+    /// be `y`: a spike too much, or too little, costs a half (`vanrossum2001`).
+    VanRossum {
+        /// The time constant in seconds: how far apart two spikes may be and still be nearly the same.
+        tau: f64,
+    },
+}
+
+/// What the readout should do.
+#[derive(Clone, Debug)]
+pub enum Targets<'a> {
+    /// The class of each sample: the output that should be largest.
+    Classes(Cow<'a, [u32]>),
+    /// The spikes of each output.
+    Spikes(Cow<'a, Spikes>),
+}
+
+impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for Targets<'a> {
+    fn from(classes: &'a T) -> Self {
+        Self::Classes(Cow::Borrowed(classes.as_ref()))
+    }
+}
+
+impl From<Vec<u32>> for Targets<'_> {
+    fn from(classes: Vec<u32>) -> Self {
+        Self::Classes(Cow::Owned(classes))
+    }
+}
+
+impl<'a> From<&'a Spikes> for Targets<'a> {
+    fn from(spikes: &'a Spikes) -> Self {
+        Self::Spikes(Cow::Borrowed(spikes))
+    }
+}
+
+impl From<Spikes> for Targets<'_> {
+    fn from(spikes: Spikes) -> Self {
+        Self::Spikes(Cow::Owned(spikes))
+    }
 }
 
 /// What a block of samples gave.
@@ -46,35 +87,85 @@ const GAIN: f64 = 10.0;
 const RATES: [f64; 2] = [0.9, 0.1];
 
 impl Loss {
-    /// Checks that a network and labels fit.
-    ///
-    /// # Errors
-    /// Another number of labels than of samples; a label that no output stands for; a loss on membranes
-    /// where the readout spikes, or on spikes where it does not.
-    pub fn check<R: Lanes>(self, net: &Network<R>, samples: usize, labels: &[u32]) -> Result<()> {
-        let wants = match self {
+    /// What the readout has to hand on.
+    pub fn wants(self) -> Output {
+        match self {
             Self::MeanCrossEntropy | Self::SumCrossEntropy | Self::MaxCrossEntropy => {
                 Output::Membrane
             }
             _ => Output::Spikes,
-        };
-        if net.output() != wants {
+        }
+    }
+
+    /// Checks that a network and targets fit.
+    ///
+    /// # Errors
+    /// Another number of targets than of samples; a label that no output stands for; labels where spikes are wanted, or
+    /// spikes where labels are; a loss on membranes where the readout spikes, or on spikes where it does not.
+    pub fn check<R: Lanes>(
+        self,
+        net: &Network<R>,
+        (samples, steps): (usize, usize),
+        targets: &Targets<'_>,
+    ) -> Result<()> {
+        if net.output() != self.wants() {
             return Err(Error::invalid(
                 "loss",
                 format!("readout '{}'", net.readout().name),
-                format!("{wants:?}"),
+                format!("{:?}", self.wants()),
                 format!("{:?}", net.output()),
             ));
         }
-        if labels.len() != samples {
-            let expected = format!("{samples} labels");
-            return Err(Error::invalid("labels", "the loss", expected, labels.len()));
+        let n = net.outputs();
+        match (self, targets) {
+            (Self::VanRossum { tau }, _) if !(tau > 0.0 && tau.is_finite()) => {
+                let expected = "a positive number of seconds";
+                Err(Error::invalid("loss", "van_rossum.tau", expected, tau))
+            }
+            (Self::VanRossum { .. }, Targets::Spikes(y)) | (Self::SpikeSum, Targets::Spikes(y)) => {
+                let (want, got) = ([samples, steps, n], [y.samples, y.steps, y.width]);
+                if want == got {
+                    return Ok(());
+                }
+                let expected = format!("{want:?} samples, steps and outputs");
+                Err(Error::invalid(
+                    "targets",
+                    "the loss",
+                    expected,
+                    format!("{got:?}"),
+                ))
+            }
+            (Self::VanRossum { .. }, Targets::Classes(_)) => {
+                Err(Error::invalid("targets", "the loss", "spikes", "classes"))
+            }
+            (_, Targets::Spikes(_)) => {
+                Err(Error::invalid("targets", "the loss", "classes", "spikes"))
+            }
+            (_, Targets::Classes(labels)) => {
+                if labels.len() != samples {
+                    let expected = format!("{samples} labels");
+                    return Err(Error::invalid("labels", "the loss", expected, labels.len()));
+                }
+                if let Some(l) = labels.iter().find(|&&l| l as usize >= n) {
+                    let expected = format!("less than the {n} outputs");
+                    return Err(Error::invalid("label", "the loss", expected, l));
+                }
+                Ok(())
+            }
         }
-        if let Some(l) = labels.iter().find(|&&l| l as usize >= net.outputs()) {
-            let expected = format!("less than the {} outputs", net.outputs());
-            return Err(Error::invalid("label", "the loss", expected, l));
-        }
-        Ok(())
+    }
+
+    /// What is compared between outputs, the largest being the decision, from what the readout of one sample handed on,
+    /// `[steps][outputs]`; for any number of steps from the start.
+    ///
+    /// ```
+    /// use cortado::learn::Loss;
+    /// let counts = Loss::CountCrossEntropy.scores(&[0.0f32, 1.0, 1.0, 1.0, 0.0, 1.0], 2);
+    /// assert_eq!(counts, [1.0, 3.0]);
+    /// ```
+    pub fn scores<R: Float>(self, output: &[R], outputs: usize) -> Vec<f64> {
+        let rows: Vec<f64> = output.iter().map(|v| v.value()).collect();
+        Readout::new(&rows, outputs).scores(self)
     }
 
     /// The loss of a block, its error left in the slot and divided by `batch`, the number of samples of the batch.
@@ -82,177 +173,225 @@ impl Loss {
         self,
         slot: &mut Slot<R>,
         n: usize,
-        labels: &[u32],
-        batch: usize,
+        (targets, first): (&Targets<'_>, usize),
+        (batch, dt): (usize, f64),
     ) -> BlockLoss {
         let mut sum = BlockLoss::default();
-        if matches!(self, Self::MaxCrossEntropy | Self::FirstSpike) {
-            if slot.error.is_empty() {
-                slot.begin_error();
-            }
-        } else {
+        if self.steady() {
             slot.steady.clear();
             slot.steady.resize(slot.samples * slot.row);
+        } else if slot.error.is_empty() {
+            slot.begin_error();
         }
-        for (b, &label) in labels.iter().enumerate() {
-            let rows = self.logits(slot, n, b);
-            let (value, by_logit) = self.value(&rows.logits, label as usize, slot.steps);
-            let best = rows
-                .logits
-                .iter()
-                .copied()
-                .fold(f64::NEG_INFINITY, f64::max);
-            let first = rows.logits.iter().position(|&l| l == best);
-            sum.loss += value;
-            sum.correct += usize::from(first == Some(label as usize));
-            for (j, g) in by_logit.into_iter().enumerate() {
-                self.send(slot, b, j, g / batch as f64, &rows);
+        let (mut row, mut rows) = (vec![R::ZERO; n], Vec::new());
+        for b in 0..slot.samples {
+            rows.clear();
+            for t in 0..slot.steps {
+                slot.signal(0).expand(b, t, &mut row);
+                rows.extend(row.iter().map(|v| v.value()));
+            }
+            let readout = Readout::new(&rows, n);
+            let mut send = Send {
+                slot,
+                b,
+                batch: batch as f64,
+            };
+            match targets {
+                Targets::Classes(labels) => {
+                    let label = labels[first + b] as usize;
+                    let scores = readout.scores(self);
+                    sum.correct += usize::from(decision(&scores) == Some(label));
+                    sum.loss += readout.lose(self, &scores, label, &mut send);
+                }
+                Targets::Spikes(y) => {
+                    sum.loss += match self {
+                        Self::VanRossum { tau } => {
+                            readout.distance(dt / tau, |t| y.row(first + b, t), &mut send)
+                        }
+                        _ => readout.lose(self, &readout.scores(self), 0, &mut send),
+                    }
+                }
             }
         }
         sum
     }
 
-    /// What is compared between outputs.
-    fn logits<R: Float>(self, slot: &Slot<R>, n: usize, b: usize) -> Logits {
-        let steps = slot.steps;
-        let mut out = Logits {
-            logits: vec![0.0; n],
-            peaks: Vec::new(),
-        };
-        let signal = slot.signal(0);
-        match self {
-            Self::MaxCrossEntropy => {
-                out.peaks = vec![0; n];
-                let mut best = signal
-                    .dense(b, 0)
-                    .map_or(Vec::new(), |row| row[..n].to_vec());
-                for t in 1..steps {
-                    let row = signal.dense(b, t).unwrap_or(&[]);
-                    for ((best, peak), &v) in best.iter_mut().zip(&mut out.peaks).zip(row) {
-                        let above = v > *best;
-                        *best = if above { v } else { *best };
-                        *peak = if above { t as u32 } else { *peak };
+    /// Whether the error is the same in all steps.
+    fn steady(self) -> bool {
+        !matches!(
+            self,
+            Self::MaxCrossEntropy | Self::FirstSpike | Self::VanRossum { .. }
+        )
+    }
+}
+
+/// The first of the largest scores.
+pub(crate) fn decision(scores: &[f64]) -> Option<usize> {
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    scores.iter().position(|&s| s == best)
+}
+
+/// Where the error of a sample's readout goes.
+struct Send<'a, R> {
+    slot: &'a mut Slot<R>,
+    b: usize,
+    batch: f64,
+}
+
+impl<R: Float> Send<'_, R> {
+    /// The error of an output in all steps.
+    fn always(&mut self, j: usize, error: f64) {
+        self.slot.steady[self.b * self.slot.row + j] = R::of(error / self.batch);
+    }
+
+    /// Adds to the error of an output in one step.
+    fn at(&mut self, t: usize, j: usize, error: f64) {
+        let place = self.slot.error_layout().at(self.b, t) + j;
+        self.slot.error[place] += R::of(error / self.batch);
+    }
+}
+
+/// What the readout handed on for one sample: `[steps][n]`.
+struct Readout<'a> {
+    rows: &'a [f64],
+    n: usize,
+    steps: usize,
+}
+
+impl<'a> Readout<'a> {
+    fn new(rows: &'a [f64], n: usize) -> Self {
+        Self {
+            rows,
+            n,
+            steps: rows.len() / n.max(1),
+        }
+    }
+
+    /// Output `j` over time.
+    fn column(&self, j: usize) -> impl DoubleEndedIterator<Item = f64> + ExactSizeIterator {
+        self.rows[j..].iter().step_by(self.n).copied()
+    }
+
+    fn sums(&self, factor: f64) -> Vec<f64> {
+        let mut sums = vec![0.0; self.n];
+        for row in self.rows.chunks_exact(self.n.max(1)) {
+            sums.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+        }
+        sums.iter_mut().for_each(|s| *s *= factor);
+        sums
+    }
+
+    /// The step of an output's maximum, the first if there are several, and the maximum.
+    fn peak(&self, j: usize) -> (usize, f64) {
+        let first = (0, f64::NEG_INFINITY);
+        let steps = self.column(j).enumerate();
+        steps.fold(first, |best, (t, v)| if v > best.1 { (t, v) } else { best })
+    }
+
+    fn scores(&self, loss: Loss) -> Vec<f64> {
+        match loss {
+            Loss::MaxCrossEntropy => (0..self.n).map(|j| self.peak(j).1).collect(),
+            Loss::FirstSpike => {
+                let scale = -GAIN / self.steps as f64;
+                let time = |j| quiet(self.column(j)).sum::<f64>() * scale;
+                (0..self.n).map(time).collect()
+            }
+            Loss::MeanCrossEntropy => self.sums(GAIN / self.steps as f64),
+            _ => self.sums(1.0),
+        }
+    }
+
+    /// The loss for a label; its error is sent.
+    fn lose<R: Float>(&self, loss: Loss, scores: &[f64], label: usize, send: &mut Send<R>) -> f64 {
+        let (value, by_score) = loss_of(loss, scores, label, self.steps);
+        let share = GAIN / self.steps as f64;
+        for (j, g) in by_score.into_iter().enumerate() {
+            match loss {
+                Loss::MaxCrossEntropy => send.at(self.peak(j).0, j, g),
+                Loss::FirstSpike => {
+                    for (t, d) in self.first_by_spikes(j).into_iter().enumerate() {
+                        send.at(t, j, g * -share * d);
                     }
                 }
-                let logits = out.logits.iter_mut().zip(&best);
-                logits.for_each(|(l, v)| *l = v.value());
+                Loss::MeanCrossEntropy => send.always(j, g * share),
+                _ => send.always(j, g),
             }
-            Self::FirstSpike => {
-                let times = first_times(slot, n, b);
-                let scale = -GAIN / steps as f64;
-                out.logits = times.into_iter().map(|t| t * scale).collect();
-            }
-            _ => {
-                for t in 0..steps {
-                    signal.nonzeros(b, t, |j, v| {
-                        if j < n {
-                            out.logits[j] += v.value();
-                        }
-                    });
-                }
-                if self == Self::MeanCrossEntropy {
-                    let scale = GAIN / steps as f64;
-                    out.logits.iter_mut().for_each(|l| *l *= scale);
-                }
-            }
+        }
+        value
+    }
+
+    /// Derivative of an output's first-spike time by its spike in each step:
+    /// `-sum_{t >= s} prod_{u <= t, u != s} (1 - z_u)`.
+    fn first_by_spikes(&self, j: usize) -> Vec<f64> {
+        let z: Vec<f64> = self.column(j).collect();
+        let before: Vec<f64> = std::iter::once(1.0)
+            .chain(quiet(z.iter().copied()))
+            .collect();
+        // after(s) = 1 + (1 - z_{s+1}) after(s + 1): the sum over t >= s of the product over s < u <= t.
+        let mut out = vec![0.0; z.len()];
+        let mut after = 0.0;
+        for s in (0..z.len()).rev() {
+            after = 1.0 + z.get(s + 1).map_or(0.0, |z| (1.0 - z) * after);
+            out[s] = -before[s] * after;
         }
         out
     }
 
-    /// The loss of a sample, and its gradient by the logits.
-    fn value(self, logits: &[f64], label: usize, steps: usize) -> (f64, Vec<f64>) {
-        match self {
-            Self::SpikeSum => (logits.iter().sum(), vec![1.0; logits.len()]),
-            Self::CountMse => {
-                let t = steps as f64;
-                let off = |j: usize| logits[j] / t - RATES[usize::from(j != label)];
-                let sum = (0..logits.len()).map(|j| off(j) * off(j)).sum();
-                (sum, (0..logits.len()).map(|j| 2.0 * off(j) / t).collect())
-            }
-            _ => {
-                let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = logits.iter().map(|l| (l - top).exp()).sum();
-                let share = |j: usize| (logits[j] - top).exp() / sum;
-                let by = (0..logits.len()).map(|j| share(j) - f64::from(u32::from(j == label)));
-                (top + sum.ln() - logits[label], by.collect())
+    /// The van Rossum distance to the spikes `wanted` of each step, `share` being the step over the time constant; its
+    /// error is sent.
+    fn distance<'y, R: Float>(
+        &self,
+        share: f64,
+        wanted: impl Fn(usize) -> &'y [u32],
+        send: &mut Send<R>,
+    ) -> f64 {
+        let (decay, mut sum) = ((-share).exp(), 0.0);
+        for j in 0..self.n {
+            let mut d = 0.0;
+            let filtered: Vec<f64> = self
+                .column(j)
+                .enumerate()
+                .map(|(t, z)| {
+                    let y = f64::from(u8::from(wanted(t).contains(&(j as u32))));
+                    d = decay * d + z - y;
+                    d
+                })
+                .collect();
+            sum += share * filtered.iter().map(|d| d * d).sum::<f64>();
+            let mut by = 0.0;
+            for (t, d) in filtered.into_iter().enumerate().rev() {
+                by = decay * by + 2.0 * share * d;
+                send.at(t, j, by);
             }
         }
+        sum
     }
+}
 
-    /// Leaves the error of one logit.
-    fn send<R: Float>(self, slot: &mut Slot<R>, b: usize, j: usize, g: f64, rows: &Logits) {
-        let (row, steps) = (slot.row, slot.steps);
-        let layout = slot.error_layout();
-        match self {
-            Self::MaxCrossEntropy => {
-                slot.error[layout.at(b, rows.peaks[j] as usize) + j] += R::of(g);
-            }
-            Self::FirstSpike => {
-                let by_spike = by_spikes(slot, b, j);
-                for (t, d) in by_spike.into_iter().enumerate() {
-                    let g = g * -GAIN / steps as f64 * d;
-                    slot.error[layout.at(b, t) + j] += R::of(g);
-                }
-            }
-            Self::MeanCrossEntropy => slot.steady[b * row + j] = R::of(g * GAIN / steps as f64),
-            _ => slot.steady[b * row + j] = R::of(g),
+/// `prod_{u <= t} (1 - z_u)` for each step `t`.
+fn quiet(z: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
+    z.scan(1.0, |quiet, z| {
+        *quiet *= 1.0 - z;
+        Some(*quiet)
+    })
+}
+
+/// The loss of a sample, and its gradient by the scores.
+fn loss_of(loss: Loss, scores: &[f64], label: usize, steps: usize) -> (f64, Vec<f64>) {
+    match loss {
+        Loss::SpikeSum => (scores.iter().sum(), vec![1.0; scores.len()]),
+        Loss::CountMse => {
+            let t = steps as f64;
+            let off = |j: usize| scores[j] / t - RATES[usize::from(j != label)];
+            let sum = (0..scores.len()).map(|j| off(j) * off(j)).sum();
+            (sum, (0..scores.len()).map(|j| 2.0 * off(j) / t).collect())
+        }
+        _ => {
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = scores.iter().map(|l| (l - top).exp()).sum();
+            let share = |j: usize| (scores[j] - top).exp() / sum;
+            let by = (0..scores.len()).map(|j| share(j) - f64::from(u32::from(j == label)));
+            (top + sum.ln() - scores[label], by.collect())
         }
     }
-}
-
-/// What is compared between outputs, and the step of each maximum.
-struct Logits {
-    logits: Vec<f64>,
-    peaks: Vec<u32>,
-}
-
-/// Spikes of one output.
-fn spikes<R: Float>(slot: &Slot<R>, b: usize, j: usize) -> Vec<f64> {
-    let mut z = vec![0.0; slot.steps];
-    for (t, z) in z.iter_mut().enumerate() {
-        slot.signal(0).nonzeros(b, t, |i, v| {
-            if i == j {
-                *z = v.value();
-            }
-        });
-    }
-    z
-}
-
-/// `sum_t prod_{u <= t} (1 - z_u)` for each output.
-fn first_times<R: Float>(slot: &Slot<R>, n: usize, b: usize) -> Vec<f64> {
-    let mut quiet = vec![1.0; n];
-    let mut time = vec![0.0; n];
-    for t in 0..slot.steps {
-        slot.signal(0).nonzeros(b, t, |j, v| {
-            if j < n {
-                quiet[j] *= 1.0 - v.value();
-            }
-        });
-        time.iter_mut().zip(&quiet).for_each(|(t, q)| *t += q);
-    }
-    time
-}
-
-/// Derivative of an output's first-spike time by its spike in each step: `-sum_{t >= s} prod_{u <= t, u != s} (1 - z_u)`.
-fn by_spikes<R: Float>(slot: &Slot<R>, b: usize, j: usize) -> Vec<f64> {
-    debug_assert!(matches!(slot.class, Class::Rows | Class::Dense));
-    let z = spikes(slot, b, j);
-    let mut before = vec![1.0; z.len()];
-    for s in 1..z.len() {
-        before[s] = before[s - 1] * (1.0 - z[s - 1]);
-    }
-    // after(s) = 1 + (1 - z_{s+1}) after(s + 1): the sum over t >= s of the product over s < u <= t.
-    let mut out = vec![0.0; z.len()];
-    let mut after = 0.0;
-    for s in (0..z.len()).rev() {
-        after = 1.0
-            + if s + 1 < z.len() {
-                (1.0 - z[s + 1]) * after
-            } else {
-                0.0
-            };
-        out[s] = -before[s] * after;
-    }
-    out
 }
