@@ -19,6 +19,10 @@ pub enum Purpose {
     Data = 5,
     /// Anything else.
     Other = 6,
+    /// Augmentation of training samples.
+    Augment = 7,
+    /// Parameters of neurons.
+    Neurons = 8,
 }
 
 /// The ten rounds of Philox4x32 on one counter block.

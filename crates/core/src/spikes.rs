@@ -66,6 +66,67 @@ impl Spikes {
         Ok(spikes)
     }
 
+    /// From the indices of each row, in any order, rows going through the steps of a sample before the next.
+    ///
+    /// # Errors
+    /// Another number of rows than `samples x steps`; an index that is not below `width`, or that a row has twice.
+    ///
+    /// ```
+    /// let s = cortado::spikes::Spikes::from_rows(1, 2, 3, [vec![2, 0], vec![]]).unwrap();
+    /// assert_eq!(s.row(0, 0), [0, 2]);
+    /// ```
+    pub fn from_rows(
+        samples: usize,
+        steps: usize,
+        width: usize,
+        rows: impl IntoIterator<Item = Vec<u32>>,
+    ) -> Result<Self> {
+        let mut spikes = Self::builder(samples, steps, width);
+        for (r, mut row) in rows.into_iter().enumerate() {
+            row.sort_unstable();
+            let at = || format!("spikes, row {r}");
+            if let Some(&i) = row.last().filter(|&&i| i as usize >= width) {
+                let expected = format!("less than {width}");
+                return Err(Error::invalid("index", at(), expected, i));
+            }
+            if let Some(w) = row.windows(2).find(|w| w[0] == w[1]) {
+                return Err(Error::invalid("index", at(), "each index once", w[0]));
+            }
+            spikes.push_row(row);
+        }
+        if spikes.offsets.len() - 1 != samples * steps {
+            let expected = format!("{samples} x {steps}");
+            let got = spikes.offsets.len() - 1;
+            return Err(Error::invalid("rows", "spikes", expected, got));
+        }
+        Ok(spikes)
+    }
+
+    /// Samples one after the other, all of the same steps and width.
+    ///
+    /// # Errors
+    /// Different steps or widths; no samples.
+    pub fn stack<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
+        let mut parts = parts.into_iter();
+        let Some(first) = parts.next() else {
+            return Err(Error::invalid("samples", "spikes", "at least one", 0));
+        };
+        let mut all = first.clone();
+        for part in parts {
+            if (part.steps, part.width) != (all.steps, all.width) {
+                let expected = format!("{} steps of {}", all.steps, all.width);
+                let got = format!("{} of {}", part.steps, part.width);
+                return Err(Error::invalid("samples", "spikes", expected, got));
+            }
+            let base = all.index.len() as u32;
+            all.samples += part.samples;
+            all.offsets
+                .extend(part.offsets[1..].iter().map(|o| o + base));
+            all.index.extend_from_slice(&part.index);
+        }
+        Ok(all)
+    }
+
     /// The neurons that fired in a step of a sample, in ascending order.
     #[inline]
     pub fn row(&self, sample: usize, step: usize) -> &[u32] {

@@ -1,0 +1,92 @@
+//! Augmentation: a sample as it might have been, a little later, slower, shifted or incomplete.
+
+use super::Presentation;
+use crate::rng::{Purpose, Rng};
+use crate::spikes::Spikes;
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What is changed in the spikes of a training sample (`cramer2020`, and others); draws are named by seed, sample and round.
+///
+/// In this order: time is stretched, the sample is shifted in time and among channels, each spike moves among channels, and
+/// some are dropped. What leaves the presentation, or its map of channels, is lost; spikes that meet are one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// The sample is stretched by a factor between `1 - warp` and `1 + warp`.
+    pub warp: f64,
+    /// The sample comes up to so many seconds earlier or later.
+    pub shift: f64,
+    /// The sample moves by up to so many channels up or down.
+    pub channel_shift: u32,
+    /// Each spike moves by a normal number of channels of this standard deviation.
+    pub channel_jitter: f64,
+    /// Each spike is lost with this probability.
+    pub drop: f64,
+}
+
+impl Augment {
+    /// Checks the constants.
+    ///
+    /// # Errors
+    /// One that is out of its range.
+    pub fn check(&self) -> Result<()> {
+        for (name, value, least, most) in [
+            ("warp", self.warp, 0.0, 0.99),
+            ("shift", self.shift, 0.0, 1e6),
+            ("channel_jitter", self.channel_jitter, 0.0, 1e6),
+            ("drop", self.drop, 0.0, 1.0),
+        ] {
+            if !(least..=most).contains(&value) {
+                let expected = format!("{least} to {most}");
+                return Err(Error::invalid("augmentation", name, expected, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the spikes of one sample; channels come in maps of `neighbours`, among which they move.
+    ///
+    /// ```
+    /// use cortado::{encode::{Augment, Presentation}, spikes::Spikes};
+    /// let one = Spikes::from_dense(1, 3, 2, &[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
+    /// let at = Presentation { steps: 3, dt: 1e-3, seed: 0, round: 1 };
+    /// let lost = Augment { drop: 1.0, ..Augment::default() };
+    /// assert_eq!(lost.apply(&one, 2, 0, &at).count(), 0);
+    /// assert_eq!(Augment::default().apply(&one, 2, 0, &at), one);
+    /// ```
+    pub fn apply(&self, one: &Spikes, neighbours: usize, id: u32, at: &Presentation) -> Spikes {
+        let mut rng = Rng::new(at.seed, id, Purpose::Augment, at.round);
+        let mut between = |most: f64| (2.0 * rng.uniform() - 1.0) * most;
+        let stretch = 1.0 + between(self.warp);
+        let shift = (between(self.shift) / at.dt).round();
+        let up = between(f64::from(self.channel_shift) + 0.5).round();
+        let most = f64::from(self.channel_shift);
+        let up = up.clamp(-most, most);
+        let map = neighbours.max(1) as f64;
+        let mut rows = vec![Vec::new(); one.steps];
+        for t in 0..one.steps {
+            let moved = (t as f64 * stretch).round() + shift;
+            for &i in one.row(0, t) {
+                let jitter = match self.channel_jitter {
+                    0.0 => 0.0,
+                    sd => (rng.normal() * sd).round(),
+                };
+                let lost = self.drop > 0.0 && rng.uniform() < self.drop;
+                let first = (f64::from(i) / map).floor() * map;
+                let place = f64::from(i) - first + up + jitter;
+                if !lost && (0.0..one.steps as f64).contains(&moved) && (0.0..map).contains(&place)
+                {
+                    rows[moved as usize].push((first + place) as u32);
+                }
+            }
+        }
+        let mut out = Spikes::builder(1, one.steps, one.width);
+        for row in &mut rows {
+            row.sort_unstable();
+            row.dedup();
+            out.push_row(row.drain(..));
+        }
+        out
+    }
+}
