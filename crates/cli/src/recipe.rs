@@ -1,7 +1,7 @@
 //! Recipes: experiments as TOML, embedded, with values that the command line may override.
 
 use anyhow::{Context, Result, bail};
-use cortado::encode::Encoder;
+use cortado::encode::{Augment, Distort, Encoder};
 use cortado::learn::FitSpec;
 use cortado::network::NetworkSpec;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,12 @@ pub struct Recipe {
     /// How samples reach the network.
     #[serde(default)]
     pub encoder: Encoder,
+    /// How training samples are varied.
+    #[serde(default)]
+    pub augment: Augment,
+    /// What spikes of the readout mean, where samples hold times in place of a class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detect: Option<Detect>,
     /// How it learns.
     pub train: FitSpec,
     /// What learns.
@@ -60,6 +66,22 @@ pub struct Data {
     /// Number of training samples, the last ones, that take the place of the test set: to choose settings by.
     #[serde(default)]
     pub holdout: usize,
+    /// How the data set is cut into training and test, where it can be in several ways; as usual if empty.
+    #[serde(default)]
+    pub split: String,
+    /// What is added to the signals that are tested, for a trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distort: Option<Distort>,
+}
+
+/// What spikes of the readout mean, where samples hold times.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detect {
+    /// Seconds after the time at which the spike is wanted.
+    pub delay: f64,
+    /// Seconds between a spike and the time, either way, within which it counts as a hit.
+    pub tolerance: f64,
 }
 
 fn folder() -> String {

@@ -118,6 +118,24 @@ impl Rng {
         r * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
+    /// Of the gamma law of that shape and scale 1 (`marsaglia2000`).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let power = (1.0 - self.uniform()).powf(1.0 / shape);
+            return self.gamma(shape + 1.0) * power;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            let u = 1.0 - self.uniform();
+            if v > 0.0 && u.ln() < 0.5 * x * x + d * (1.0 - v + v.ln()) {
+                return d * v;
+            }
+        }
+    }
+
     /// Uniform in 0..n without bias (Lemire's rejection).
     ///
     /// # Errors
@@ -166,6 +184,14 @@ mod tests {
     fn moments_of_uniform_and_normal() {
         let mut r = Rng::new(1, 2, Purpose::Other, 3);
         let n = 200_000;
+        for shape in [0.6, 3.0] {
+            // The gamma law has its shape for mean and for variance.
+            let all: Vec<f64> = (0..n).map(|_| r.gamma(shape)).collect();
+            let mean = all.iter().sum::<f64>() / f64::from(n);
+            let square = all.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / f64::from(n);
+            assert!((mean - shape).abs() < 5.0 * (shape / f64::from(n)).sqrt());
+            assert!((square / shape - 1.0).abs() < 0.03);
+        }
         let (mut u1, mut g1, mut g2) = (0.0, 0.0, 0.0);
         for _ in 0..n {
             u1 += r.uniform();

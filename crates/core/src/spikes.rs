@@ -127,6 +127,18 @@ impl Spikes {
         Ok(all)
     }
 
+    /// Some of the steps of all samples; those that are not there are left out.
+    pub fn slice(&self, steps: std::ops::Range<usize>) -> Self {
+        let steps = steps.start.min(self.steps)..steps.end.min(self.steps);
+        let mut part = Self::builder(self.samples, steps.len(), self.width);
+        for b in 0..self.samples {
+            for t in steps.clone() {
+                part.push_row(self.row(b, t).iter().copied());
+            }
+        }
+        part
+    }
+
     /// The neurons that fired in a step of a sample, in ascending order.
     #[inline]
     pub fn row(&self, sample: usize, step: usize) -> &[u32] {

@@ -1,7 +1,8 @@
 //! The laws that every neuron model keeps, at parameters that are not its defaults.
 
 use cortado::neuron::{
-    AdEx, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, Output, Reset, models,
+    AdEx, AdLif, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, Output, Reset,
+    models,
 };
 use cortado::num::Dual;
 use proptest::prelude::*;
@@ -140,6 +141,8 @@ proptest! {
         laws::<Li, 1, 3, 3>(&at, x);
         laws::<CubaLif, 2, 7, 9>(&at, x);
         laws::<Alif, 2, 8, 8>(&at, x);
+        laws::<AdLif<false>, 2, 9, 10>(&at, x);
+        laws::<AdLif<true>, 2, 9, 10>(&at, x);
         laws::<AdEx<true>, 2, 11, 13>(&at, x);
         laws::<AdEx<false>, 2, 11, 13>(&at, x);
         laws::<Izhikevich<true>, 2, 6, 7>(&at, x);

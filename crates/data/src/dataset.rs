@@ -1,23 +1,41 @@
-//! Samples with labels, checked once when they are put together.
+//! Samples with what they stand for, checked once when they are put together.
 
+use cortado::encode::{Events, Sample, Series};
 use cortado::{Error, Result};
 
-/// Labelled samples of one shape, values in 0..=1.
+/// Samples of one kind and shape, each with a class or with the times of what it holds.
 ///
-/// # Shapes
-/// `samples` is row-major `[len, features]`; one sample has the shape `shape`.
+/// Values are in 0..=1; signals and spikes have a length of their own each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Shape of one sample, for example `[1, 28, 28]` (channels, rows, columns) or `[4]`.
+    /// Shape of one sample of values, for example `[1, 28, 28]` (channels, rows, columns) or `[4]`; `[channels]` of signals and
+    /// spikes.
     pub shape: Vec<usize>,
-    /// Number of classes; every label is below it.
+    /// Number of classes; every label is below it. 0 where samples have times in place of a class.
     pub classes: usize,
-    samples: Vec<f32>,
-    labels: Vec<u32>,
+    content: Content,
+    meaning: Meaning,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Content {
+    /// Row-major `[len, features]`.
+    Values(Vec<f32>),
+    /// `[frames][channels]` each, a frame every `period` seconds.
+    Series { data: Vec<Vec<f32>>, period: f64 },
+    /// Times in seconds and channels.
+    Events(Vec<(Vec<f32>, Vec<u32>)>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Meaning {
+    Classes(Vec<u32>),
+    /// Seconds from the start of the sample, ascending.
+    Times(Vec<Vec<f64>>),
 }
 
 impl Dataset {
-    /// Puts samples and labels together.
+    /// Puts values and labels together.
     ///
     /// # Errors
     /// A shape without values, a number of values that is not labels times shape, a value that is not
@@ -27,7 +45,7 @@ impl Dataset {
     /// use cortado_data::Dataset;
     /// let two = Dataset::new(vec![2], 3, vec![0.0, 0.25, 0.5, 1.0], vec![2, 0])?;
     /// assert_eq!((two.len(), two.features()), (2, 2));
-    /// assert_eq!((two.sample(1), two.label(1)), (&[0.5, 1.0][..], 0));
+    /// assert_eq!((two.values(1), two.label(1)), (&[0.5, 1.0][..], 0));
     /// let e = Dataset::new(vec![1], 3, vec![0.0], vec![3]).unwrap_err();
     /// assert_eq!(e.to_string(), "label at sample 0: expected a class below 3, got 3");
     /// # Ok::<(), cortado::Error>(())
@@ -63,80 +81,248 @@ impl Dataset {
                 samples[i],
             ));
         }
-        if let Some(i) = labels.iter().position(|&l| l as usize >= classes) {
-            return Err(Error::invalid(
-                "label",
-                format!("sample {i}"),
-                format!("a class below {classes}"),
-                labels[i],
-            ));
-        }
+        check_labels(classes, &labels)?;
         Ok(Self {
             shape,
             classes,
-            samples,
-            labels,
+            content: Content::Values(samples),
+            meaning: Meaning::Classes(labels),
         })
+    }
+
+    /// Puts signals of `channels` channels, a frame every `period` seconds, and their classes together.
+    ///
+    /// # Errors
+    /// Another number of labels than of signals; a signal that is not whole frames of finite values; a label that is no class.
+    pub fn signals(
+        (channels, period): (usize, f64),
+        data: Vec<Vec<f32>>,
+        classes: usize,
+        labels: Vec<u32>,
+    ) -> Result<Self> {
+        check_labels(classes, &labels)?;
+        Self::checked(Self {
+            shape: vec![channels],
+            classes,
+            content: Content::Series { data, period },
+            meaning: Meaning::Classes(labels),
+        })
+    }
+
+    /// Puts signals and the times in them, in seconds from the start of each, together.
+    ///
+    /// # Errors
+    /// As [`Dataset::signals`]; times that are not ascending and finite.
+    pub fn marked(
+        (channels, period): (usize, f64),
+        data: Vec<Vec<f32>>,
+        times: Vec<Vec<f64>>,
+    ) -> Result<Self> {
+        for (i, times) in times.iter().enumerate() {
+            let ascending = times.is_sorted() && times.iter().all(|t| t.is_finite());
+            if !ascending {
+                let place = format!("sample {i}");
+                return Err(Error::invalid(
+                    "times",
+                    place,
+                    "ascending seconds",
+                    "others",
+                ));
+            }
+        }
+        Self::checked(Self {
+            shape: vec![channels],
+            classes: 0,
+            content: Content::Series { data, period },
+            meaning: Meaning::Times(times),
+        })
+    }
+
+    /// Puts spikes, times in seconds and channels, and their classes together.
+    ///
+    /// # Errors
+    /// Another number of labels than of samples; a time that is no number of seconds, or a channel that is not below
+    /// `channels`; a label that is no class.
+    pub fn spikes(
+        channels: usize,
+        data: Vec<(Vec<f32>, Vec<u32>)>,
+        classes: usize,
+        labels: Vec<u32>,
+    ) -> Result<Self> {
+        check_labels(classes, &labels)?;
+        Self::checked(Self {
+            shape: vec![channels],
+            classes,
+            content: Content::Events(data),
+            meaning: Meaning::Classes(labels),
+        })
+    }
+
+    fn checked(self) -> Result<Self> {
+        let have = match &self.content {
+            Content::Values(_) => self.len(),
+            Content::Series { data, .. } => data.len(),
+            Content::Events(data) => data.len(),
+        };
+        if have != self.len() {
+            let expected = format!("{have}, one for each sample");
+            return Err(Error::invalid("labels", "data set", expected, self.len()));
+        }
+        (0..have).try_for_each(|i| self.sample(i).check(i))?;
+        Ok(self)
     }
 
     /// Number of samples.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        match &self.meaning {
+            Meaning::Classes(labels) => labels.len(),
+            Meaning::Times(times) => times.len(),
+        }
     }
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
-    /// Number of values of one sample: the product of `shape`.
+    /// Number of values of one sample, or of one frame, or of channels: the product of `shape`.
     pub fn features(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// The values of sample `i`, row-major in `shape`.
+    /// Sample `i`.
     ///
     /// # Panics
     /// If `i` is not below `len()`.
-    pub fn sample(&self, i: usize) -> &[f32] {
-        let n = self.features();
-        &self.samples[i * n..(i + 1) * n]
+    pub fn sample(&self, i: usize) -> Sample<'_> {
+        match &self.content {
+            Content::Values(_) => Sample::Values(self.values(i)),
+            Content::Series { data, period } => Sample::Series(Series {
+                data: &data[i],
+                channels: self.features(),
+                period: *period,
+            }),
+            Content::Events(data) => Sample::Events(Events {
+                times: &data[i].0,
+                units: &data[i].1,
+                channels: self.features(),
+            }),
+        }
+    }
+
+    /// The values of sample `i`, row-major in `shape`; of a signal its frames, of spikes their times.
+    ///
+    /// # Panics
+    /// If `i` is not below `len()`.
+    pub fn values(&self, i: usize) -> &[f32] {
+        match &self.content {
+            Content::Values(all) => {
+                let n = self.features();
+                &all[i * n..(i + 1) * n]
+            }
+            Content::Series { data, .. } => &data[i],
+            Content::Events(data) => &data[i].0,
+        }
+    }
+
+    /// The values of all samples, one after the other; none of signals and spikes.
+    pub fn all_values(&self) -> &[f32] {
+        match &self.content {
+            Content::Values(all) => all,
+            _ => &[],
+        }
+    }
+
+    /// Seconds that sample `i` lasts; 0 of values.
+    ///
+    /// # Panics
+    /// If `i` is not below `len()`.
+    pub fn duration(&self, i: usize) -> f64 {
+        match &self.content {
+            Content::Values(_) => 0.0,
+            Content::Series { data, period } => {
+                (data[i].len() / self.features().max(1)) as f64 * period
+            }
+            Content::Events(data) => f64::from(data[i].0.iter().fold(0.0f32, |m, &t| m.max(t))),
+        }
     }
 
     /// The class of sample `i`.
     ///
     /// # Panics
-    /// If `i` is not below `len()`.
+    /// If `i` is not below `len()`, or samples have no classes.
     pub fn label(&self, i: usize) -> u32 {
-        self.labels[i]
+        self.labels()[i]
     }
 
-    /// All values, row-major `[len, features]`.
-    pub fn samples(&self) -> &[f32] {
-        &self.samples
-    }
-
-    /// All labels, `[len]`.
+    /// All labels, `[len]`; none where samples have no classes.
     pub fn labels(&self) -> &[u32] {
-        &self.labels
+        match &self.meaning {
+            Meaning::Classes(labels) => labels,
+            Meaning::Times(_) => &[],
+        }
+    }
+
+    /// The times of sample `i` in seconds, where samples have times.
+    pub fn times(&self, i: usize) -> Option<&[f64]> {
+        match &self.meaning {
+            Meaning::Classes(_) => None,
+            Meaning::Times(times) => times.get(i).map(Vec::as_slice),
+        }
+    }
+
+    /// The samples of those numbers, in that order; numbers that are too large are left out.
+    pub fn select(&self, ids: &[usize]) -> Self {
+        let ids: Vec<usize> = ids.iter().copied().filter(|&i| i < self.len()).collect();
+        fn pick<T: Clone>(list: &[T], ids: &[usize]) -> Vec<T> {
+            ids.iter().map(|&i| list[i].clone()).collect()
+        }
+        Self {
+            shape: self.shape.clone(),
+            classes: self.classes,
+            content: match &self.content {
+                Content::Values(_) => {
+                    let values = ids.iter().flat_map(|&i| self.values(i));
+                    Content::Values(values.copied().collect())
+                }
+                Content::Series { data, period } => Content::Series {
+                    data: pick(data, &ids),
+                    period: *period,
+                },
+                Content::Events(data) => Content::Events(pick(data, &ids)),
+            },
+            meaning: match &self.meaning {
+                Meaning::Classes(labels) => Meaning::Classes(pick(labels, &ids)),
+                Meaning::Times(times) => Meaning::Times(pick(times, &ids)),
+            },
+        }
     }
 
     /// Keeps the first `n` samples, or all of them if there are fewer.
     pub fn truncate(&mut self, n: usize) {
-        let n = n.min(self.len());
-        self.samples.truncate(n * self.features());
-        self.labels.truncate(n);
+        if n < self.len() {
+            *self = self.select(&(0..n).collect::<Vec<_>>());
+        }
     }
 
     /// Takes off the last `n` samples; all if there are fewer.
     pub fn split_off(&mut self, n: usize) -> Self {
         let at = self.len().saturating_sub(n);
-        Self {
-            shape: self.shape.clone(),
-            classes: self.classes,
-            samples: self.samples.split_off(at * self.features()),
-            labels: self.labels.split_off(at),
-        }
+        let last = self.select(&(at..self.len()).collect::<Vec<_>>());
+        self.truncate(at);
+        last
+    }
+}
+
+fn check_labels(classes: usize, labels: &[u32]) -> Result<()> {
+    match labels.iter().position(|&l| l as usize >= classes) {
+        None => Ok(()),
+        Some(i) => Err(Error::invalid(
+            "label",
+            format!("sample {i}"),
+            format!("a class below {classes}"),
+            labels[i],
+        )),
     }
 }
 
@@ -196,7 +382,7 @@ mod tests {
         let last = d.split_off(1);
         assert_eq!((d.labels(), last.labels()), (&[2][..], &[1][..]));
         assert_eq!(
-            (d.samples(), last.samples()),
+            (d.values(0), last.values(0)),
             (&[0.1, 0.2][..], &[0.3, 0.4][..])
         );
         assert_eq!((d.split_off(5).len(), d.len()), (1, 0));
@@ -210,11 +396,11 @@ mod tests {
         assert_eq!(d, whole);
         d.truncate(1);
         assert_eq!(
-            (d.len(), d.samples(), d.labels()),
+            (d.len(), d.values(0), d.labels()),
             (1, &[0.1, 0.2][..], &[2][..])
         );
         d.truncate(0);
-        assert!(d.is_empty() && d.samples().is_empty());
+        assert!(d.is_empty());
         assert_eq!(d.features(), 2);
     }
 }

@@ -29,7 +29,7 @@ const TEST_ROWS: usize = 360;
 /// ```
 /// let split = cortado_data::digits::interleaved()?;
 /// assert_eq!(split.test.label(1), 5); // row 5 of the file
-/// assert_eq!(split.test.sample(0)[2], 5.0 / 16.0);
+/// assert_eq!(split.test.values(0)[2], 5.0 / 16.0);
 /// # Ok::<(), cortado::Error>(())
 /// ```
 pub fn interleaved() -> Result<Split> {
@@ -129,7 +129,7 @@ mod tests {
             );
             let sum: f32 = [&split.train, &split.test]
                 .iter()
-                .flat_map(|d| d.samples())
+                .flat_map(|d| d.all_values())
                 .map(|v| v * 16.0)
                 .sum();
             assert_eq!(sum, 561_718.0);
@@ -145,10 +145,10 @@ mod tests {
         assert_eq!(ordered.train.labels()[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         assert_eq!(ordered.test.labels()[355..], [9, 0, 8, 9, 8]);
         assert_eq!(
-            ordered.train.sample(0)[..6],
+            ordered.train.values(0)[..6],
             [0.0, 0.0, 0.3125, 0.8125, 0.5625, 0.0625]
         );
-        assert_eq!(ordered.train.sample(5), mixed.test.sample(1));
+        assert_eq!(ordered.train.values(5), mixed.test.values(1));
     }
 
     #[test]

@@ -33,7 +33,7 @@ const LABELS: u32 = 0x801;
 /// std::fs::write(&labels, [0, 0, 8, 1, 0, 0, 0, 1, 7]).unwrap();
 /// let data = cortado_data::idx::read(&images, &labels, 10)?;
 /// assert_eq!((data.shape.as_slice(), data.label(0)), (&[1, 1, 2][..], 7));
-/// assert_eq!(data.sample(0), [0.2, 1.0]);
+/// assert_eq!(data.values(0), [0.2, 1.0]);
 /// # Ok::<(), cortado::Error>(())
 /// ```
 pub fn read(images: &Path, labels: &Path, classes: usize) -> Result<Dataset> {

@@ -10,11 +10,17 @@
 //! # Ok::<(), cortado::Error>(())
 //! ```
 
+pub mod braille;
 mod dataset;
 pub mod digits;
+pub mod fsdd;
+mod half;
 pub mod idx;
 mod load;
+pub mod npy;
+pub mod npz;
+pub mod wav;
 pub mod yin_yang;
 
 pub use dataset::{Dataset, Split};
-pub use load::{NAMES, default_folder, load};
+pub use load::{NAMES, default_folder, load, load_split};

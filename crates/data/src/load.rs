@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 
 use cortado::{Error, Result};
 
-use crate::{Split, digits, idx, yin_yang};
+use crate::{Split, braille, digits, fsdd, idx, yin_yang};
 
 /// The names that [`load`] knows.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 7] = [
     "digits",
     "digits-ordered",
     "mnist",
     "fashion-mnist",
     "yin-yang",
+    "fsdd",
+    "braille",
 ];
 
 /// Loads the data set `name`, from a folder of that name in `folder` where it is not built in.
@@ -23,10 +25,11 @@ pub const NAMES: [&str; 5] = [
 /// [`yin_yang::SEED`].
 ///
 /// # Shapes
-/// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang).
+/// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd)
+/// or 12 (braille).
 ///
 /// # Errors
-/// An unknown name, a missing file, or a file that [`idx::read`] refuses.
+/// An unknown name, a missing file, or a file that its reader refuses.
 ///
 /// ```
 /// let split = cortado_data::load("yin-yang", std::path::Path::new("nowhere"))?;
@@ -34,6 +37,32 @@ pub const NAMES: [&str; 5] = [
 /// # Ok::<(), cortado::Error>(())
 /// ```
 pub fn load(name: &str, folder: &Path) -> Result<Split> {
+    load_split(name, folder, "")
+}
+
+/// As [`load`], cut into training and test as `split` says; as usual if that is empty.
+///
+/// `fsdd` knows `official` and the speakers to leave out ([`fsdd::load`]), `braille` numbers of random splits, 0 being the usual
+/// one ([`braille::load`]).
+///
+/// # Errors
+/// As [`load`]; a split that the data set does not have.
+pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
+    let or = |usual| if split.is_empty() { usual } else { split };
+    match name {
+        "fsdd" => return fsdd::load(&folder.join(name), or("official")),
+        "braille" => return braille::load(&folder.join(name), or("0")),
+        _ if !split.is_empty() => {
+            let expected = "none: the data set comes with one";
+            return Err(Error::invalid(
+                "split",
+                name,
+                expected,
+                format!("'{split}'"),
+            ));
+        }
+        _ => {}
+    }
     match name {
         "digits" => digits::interleaved(),
         "digits-ordered" => digits::ordered(),

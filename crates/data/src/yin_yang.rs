@@ -64,7 +64,7 @@ pub fn label(x: f64, y: f64) -> Option<u32> {
 /// ```
 /// let split = cortado_data::yin_yang::generate(7)?;
 /// assert_eq!((split.train.len(), split.test.len(), split.train.classes), (5000, 1000, 3));
-/// let s = split.train.sample(0);
+/// let s = split.train.values(0);
 /// assert_eq!((s[0] + s[2], s[1] + s[3]), (1.0, 1.0));
 /// # Ok::<(), cortado::Error>(())
 /// ```

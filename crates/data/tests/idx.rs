@@ -46,8 +46,8 @@ fn plain_and_gzip_are_told_apart_by_content() {
                 (data.len(), data.classes, data.labels()),
                 (2, 5, &[4, 1][..])
             );
-            assert_eq!(data.sample(0), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
-            assert_eq!(data.sample(1)[5], 6.0 / 255.0);
+            assert_eq!(data.values(0), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+            assert_eq!(data.values(1)[5], 6.0 / 255.0);
         }
     }
 }

@@ -110,7 +110,7 @@ fn described(images: &[u8], labels: &[u8]) -> Option<(Vec<usize>, Vec<f32>, Vec<
 fn parts(data: Dataset) -> (Vec<usize>, Vec<f32>, Vec<u32>) {
     (
         data.shape.clone(),
-        data.samples().to_vec(),
+        data.all_values().to_vec(),
         data.labels().to_vec(),
     )
 }

@@ -19,11 +19,11 @@ fn check_mnist_like(split: &Split) {
             (part.shape.as_slice(), part.classes),
             (&[1, 28, 28][..], 10)
         );
-        assert_eq!(part.samples().len(), part.len() * 784);
+        assert_eq!(part.all_values().len(), part.len() * 784);
         for class in 0..10 {
             assert!(part.labels().contains(&class));
         }
-        let has = |value: f32| part.samples().contains(&value);
+        let has = |value: f32| part.all_values().contains(&value);
         assert!(has(0.0) && has(1.0));
     }
 }
@@ -38,7 +38,7 @@ fn real_mnist() {
     check_mnist_like(&split);
     assert_eq!(split.train.labels()[..5], [5, 0, 4, 1, 9]);
     // The published mean of the training pixels.
-    let sum: f64 = split.train.samples().iter().map(|&v| f64::from(v)).sum();
+    let sum: f64 = split.train.all_values().iter().map(|&v| f64::from(v)).sum();
     assert!((sum / (60_000.0 * 784.0) - 0.1307).abs() < 5e-5);
 }
 
@@ -132,7 +132,7 @@ fn files_with_and_without_gz() {
         (split.train.labels(), split.test.labels()),
         (&[3, 9][..], &[7][..])
     );
-    assert_eq!(split.test.samples(), [0.2, 0.0]);
+    assert_eq!(split.test.all_values(), [0.2, 0.0]);
 
     put(
         "t10k-images-idx3-ubyte.gz",

@@ -95,7 +95,7 @@ fn means_agree_with_the_published_sample() {
             .zip(their_labels.clone())
             .collect();
         let ours: Vec<_> = (0..ours.len())
-            .map(|i| (f64::from(ours.sample(i)[axis]), ours.label(i)))
+            .map(|i| (f64::from(ours.values(i)[axis]), ours.label(i)))
             .collect();
         for class in 0..3 {
             let ((a, va), (b, vb)) = (mean_of_class(&theirs, class), mean_of_class(&ours, class));
@@ -119,7 +119,7 @@ fn check_part(part: &Dataset) {
         );
     }
     for i in 0..part.len() {
-        let s = part.sample(i);
+        let s = part.values(i);
         assert_eq!(
             label(s[0].into(), s[1].into()),
             Some(part.label(i)),
@@ -149,7 +149,7 @@ fn dots_are_spread_evenly() {
     for axis in 0..2 {
         let low = dots
             .iter()
-            .filter(|&&i| train.sample(i)[axis] < 0.5)
+            .filter(|&&i| train.values(i)[axis] < 0.5)
             .count() as f64;
         assert!(
             (low - n / 2.0).abs() < 5.0 * n.sqrt() / 2.0,
@@ -158,7 +158,7 @@ fn dots_are_spread_evenly() {
     }
     // Even over a disc: a quarter of the points lies within half the radius.
     let inner = dots.iter().filter(|&&i| {
-        let (x, y) = (train.sample(i)[0] - 0.5, train.sample(i)[1] - 0.5);
+        let (x, y) = (train.values(i)[0] - 0.5, train.values(i)[1] - 0.5);
         (x.abs() - 0.25).hypot(y) < 0.05
     });
     let inner = inner.count() as f64;
@@ -175,9 +175,9 @@ fn parts_and_seeds_differ_and_repeat() {
     assert_eq!(a, load("yin-yang", Path::new("no-such-folder")).unwrap());
     assert_ne!(a.train, generate(SEED + 1).unwrap().train);
     let key = |s: &[f32]| (s[0].to_bits(), s[1].to_bits());
-    let seen: HashSet<_> = (0..a.train.len()).map(|i| key(a.train.sample(i))).collect();
+    let seen: HashSet<_> = (0..a.train.len()).map(|i| key(a.train.values(i))).collect();
     assert_eq!(seen.len(), a.train.len());
-    assert!((0..a.test.len()).all(|i| !seen.contains(&key(a.test.sample(i)))));
+    assert!((0..a.test.len()).all(|i| !seen.contains(&key(a.test.values(i)))));
 }
 
 proptest! {

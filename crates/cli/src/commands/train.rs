@@ -61,7 +61,7 @@ fn train(args: &Args, recipe: &Recipe, folder: &Folder, resume: bool) -> Result<
     let split = experiment::data(recipe)?;
     let samples = split.train.len();
     let fresh = || {
-        let net = Network::<f32>::new(&split.train.shape, &recipe.network, recipe.seed)?;
+        let net = Network::<f32>::new(&split.shape, &recipe.network, recipe.seed)?;
         Ok::<_, anyhow::Error>(Fit::new(net, recipe.train.clone())?)
     };
     // A run may have been stopped before its first checkpoint.

@@ -1,6 +1,6 @@
 //! Augmentation: a sample as it might have been, a little later, slower, shifted or incomplete.
 
-use super::Presentation;
+use super::{Distort, Presentation};
 use crate::rng::{Purpose, Rng};
 use crate::spikes::Spikes;
 use crate::{Error, Result};
@@ -23,6 +23,9 @@ pub struct Augment {
     pub channel_jitter: f64,
     /// Each spike is lost with this probability.
     pub drop: f64,
+    /// What is added to a signal before it is encoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distort: Option<Distort>,
 }
 
 impl Augment {
@@ -42,7 +45,16 @@ impl Augment {
                 return Err(Error::invalid("augmentation", name, expected, value));
             }
         }
-        Ok(())
+        self.distort.as_ref().map_or(Ok(()), Distort::check)
+    }
+
+    /// Whether spikes are left as they are.
+    pub fn keeps_spikes(&self) -> bool {
+        let signal = Self {
+            distort: self.distort,
+            ..Self::default()
+        };
+        *self == signal
     }
 
     /// Changes the spikes of one sample; channels come in maps of `neighbours`, among which they move.

@@ -14,6 +14,7 @@
 mod augment;
 mod cochlea;
 mod delta;
+mod distort;
 mod mel;
 mod sample;
 mod value;
@@ -21,6 +22,7 @@ mod value;
 pub use augment::Augment;
 pub use cochlea::Cochlea;
 pub use delta::Delta;
+pub use distort::Distort;
 pub use mel::Mel;
 pub use sample::{Events, Sample, Series};
 

@@ -55,7 +55,12 @@ impl Sample<'_> {
         }
     }
 
-    pub(super) fn check(&self, sample: usize) -> Result<()> {
+    /// Checks it, as the sample of that number.
+    ///
+    /// # Errors
+    /// A value outside 0..=1; a signal that is not whole frames of finite values; a spike before the start, or of a channel
+    /// that is not there.
+    pub fn check(&self, sample: usize) -> Result<()> {
         match self {
             Self::Values(v) => match v.iter().position(|v| !(0.0..=1.0).contains(v)) {
                 None => Ok(()),

@@ -212,7 +212,7 @@ proptest! {
         let dense: Vec<f32> = dense.into_iter().map(f32::from).collect();
         let one = Spikes::from_dense(1, 12, 10, &dense).unwrap();
         let at = Presentation { steps: 12, round, ..AT };
-        let augment = Augment { warp: 0.2, shift, channel_shift: up, channel_jitter: jitter, drop: 0.1 };
+        let augment = Augment { warp: 0.2, shift, channel_shift: up, channel_jitter: jitter, drop: 0.1, distort: None };
         let other = augment.apply(&one, 5, 7, &at);
         prop_assert_eq!((other.steps, other.width), (12, 10));
         let count = |s: &Spikes, map: std::ops::Range<u32>| -> usize {

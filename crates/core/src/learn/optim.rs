@@ -217,6 +217,12 @@ impl<R: Lanes> Optimizer<R> {
                     || rule.apply(w, g, m, v),
                 );
             });
+            if let Some([low, high]) = param.bounds {
+                let kept = param.data.iter_mut();
+                kept.for_each(|w| *w = if *w < low { low } else { *w });
+                let kept = param.data.iter_mut();
+                kept.for_each(|w| *w = if *w > high { high } else { *w });
+            }
         }
         net.refresh();
     }

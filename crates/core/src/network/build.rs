@@ -217,9 +217,12 @@ impl<R: Lanes> Network<R> {
                 params,
                 reset,
                 train,
+                bounds,
                 per_neuron,
             } => {
                 let want = Wanted {
+                    seed: (self.seed, i as u32),
+                    bounds,
                     name: &node.name,
                     neuron,
                     params,

@@ -13,7 +13,9 @@ pub(crate) use graph::{Edge, Pace, Stage, whole_steps};
 pub use param::Param;
 pub(crate) use population::Population;
 pub(crate) use shape::Shape;
-pub use spec::{DelayedEdge, EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values, Window};
+pub use spec::{
+    DelayedEdge, Draw, EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values, Window,
+};
 
 use crate::neuron::{Lanes, Output};
 use crate::synapse::{Conv, Dropout, Linear, Norm, Pool};

@@ -13,6 +13,8 @@ pub struct Param<R> {
     pub shape: Vec<usize>,
     pub(crate) data: Aligned<R>,
     pub(crate) place: Place,
+    /// What an optimiser keeps it between.
+    pub(crate) bounds: Option<[R; 2]>,
 }
 
 /// Where each number of the canonical order stands.
@@ -41,6 +43,7 @@ impl<R: Float> Param<R> {
             shape,
             data: Aligned::zeros(len),
             place,
+            bounds: None,
         }
     }
 

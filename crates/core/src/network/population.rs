@@ -6,6 +6,7 @@ use super::spec::{NetworkSpec, Values};
 use crate::kernel::{TILE, padded};
 use crate::neuron::{Convention, Lanes, Model, Output, Reset, model};
 use crate::num::Aligned;
+use crate::rng::{Purpose, Rng};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +47,10 @@ pub(crate) struct Wanted<'a> {
     pub params: &'a BTreeMap<String, Values>,
     pub reset: Reset,
     pub train: &'a [String],
+    pub bounds: &'a BTreeMap<String, [f64; 2]>,
     pub per_neuron: bool,
+    /// Seed of the network, and the node.
+    pub seed: (u64, u32),
 }
 
 impl<R: Lanes> Population<R> {
@@ -62,10 +66,14 @@ impl<R: Lanes> Population<R> {
         let late = want
             .params
             .get("t_ref")
-            .is_some_and(|t| t.as_slice().iter().any(|&t| t != 0.0));
+            .is_some_and(|t| *t != Values::One(0.0));
         let model = model::<R>(want.neuron, &net.convention, late)?;
         let table = model.spec();
         let known = || -> Vec<&str> { table.params.iter().map(|p| p.name).collect() };
+        if let Some(name) = want.bounds.keys().find(|n| !want.train.contains(n)) {
+            let expected = format!("one of the trained: {}", want.train.join(", "));
+            return Err(Error::invalid("bounds", place(), expected, name));
+        }
         for name in want.params.keys().chain(want.train) {
             if table.param(name).is_none() {
                 return Err(Error::invalid(
@@ -78,16 +86,26 @@ impl<R: Lanes> Population<R> {
         }
         let mut values = Vec::new();
         for p in table.params {
-            let stated = want.params.get(p.name);
-            let mut list = stated.map_or(vec![p.default], |v| v.as_slice().to_vec());
             let at = || format!("{}.{}", want.name, p.name);
-            if let Some(Values::Each(each)) = stated {
-                if each.len() != n {
-                    let expected = format!("one number or {n}");
-                    return Err(Error::invalid("parameter", at(), expected, each.len()));
+            let each = match want.params.get(p.name) {
+                None => vec![p.default],
+                Some(Values::One(v)) => vec![*v],
+                Some(Values::Each(each)) => each.clone(),
+                Some(Values::Drawn(law)) => {
+                    law.check(at)?;
+                    let index = values.len() as u64;
+                    let mut rng = Rng::new(want.seed.0, want.seed.1, Purpose::Neurons, index);
+                    (0..n).map(|_| law.draw(&mut rng, net.dt)).collect()
                 }
-                list = (0..n).map(|i| each[shape.canonical(i)]).collect();
+            };
+            if each.len() != 1 && each.len() != n {
+                let expected = format!("one number or {n}");
+                return Err(Error::invalid("parameter", at(), expected, each.len()));
             }
+            let list: Vec<f64> = match each.len() {
+                1 => each,
+                _ => (0..n).map(|i| each[shape.canonical(i)]).collect(),
+            };
             for &v in &list {
                 if !(p.min..=p.max).contains(&v) {
                     let expected = format!("{} to {}", p.min, p.max);
@@ -120,9 +138,21 @@ impl<R: Lanes> Population<R> {
             let prefix = if p.positive { "ln_" } else { "" };
             let name = format!("{}.{prefix}{}", want.name, p.name);
             let mut param = Param::new(name, vec![if own { n } else { 1 }], place);
+            let kept = |v: f64| R::of(if p.positive { v.ln() } else { v });
             for (i, slot) in param.data.iter_mut().enumerate() {
-                let v = list[i.min(list.len() - 1)];
-                *slot = R::of(if p.positive { v.ln() } else { v });
+                *slot = kept(list[i.min(list.len() - 1)]);
+            }
+            if let Some(&[low, high]) = want.bounds.get(p.name) {
+                if !(p.min <= low && low <= high && high <= p.max) {
+                    let expected = format!("a range within {} to {}", p.min, p.max);
+                    return Err(Error::invalid(
+                        "bounds",
+                        at(),
+                        expected,
+                        format!("{low} to {high}"),
+                    ));
+                }
+                param.bounds = Some([kept(low), kept(high)]);
             }
             values.push(Value::Trained {
                 param: all.len(),

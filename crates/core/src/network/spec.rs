@@ -1,6 +1,7 @@
 //! A network as a recipe says it: nodes in NIR's words, and where each takes its input from.
 
 use crate::neuron::{Convention, Reset};
+use crate::rng::Rng;
 use crate::surrogate::Surrogate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,6 +149,9 @@ pub enum NodeKind {
         /// Names of the parameters to train.
         #[serde(default)]
         train: Vec<String>,
+        /// Least and largest value of a trained parameter: it is put back after each step of the optimiser.
+        #[serde(default)]
+        bounds: BTreeMap<String, [f64; 2]>,
         /// Whether each neuron trains parameters of its own.
         #[serde(default)]
         per_neuron: bool,
@@ -212,7 +216,7 @@ impl Default for Pair {
     }
 }
 
-/// One number for all neurons, or one for each.
+/// One number for all neurons, one for each, or a law to draw one for each from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Values {
@@ -220,15 +224,51 @@ pub enum Values {
     One(f64),
     /// For each.
     Each(Vec<f64>),
+    /// Drawn for each, under the network's seed.
+    Drawn(Draw),
 }
 
-impl Values {
-    /// The numbers.
-    pub fn as_slice(&self) -> &[f64] {
-        match self {
-            Self::One(v) => std::slice::from_ref(v),
-            Self::Each(v) => v,
+/// A law that the parameters of neurons are drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Draw {
+    /// Evenly between two numbers.
+    Uniform([f64; 2]),
+    /// The gamma law of that shape and mean, no more than three times the mean and no less than a step of the clock
+    /// (`pereznieves2021`, there of shape 3).
+    Gamma {
+        /// The shape.
+        shape: f64,
+        /// The mean.
+        mean: f64,
+    },
+}
+
+impl Draw {
+    /// A number, `dt` being a step of the clock.
+    pub(crate) fn draw(&self, rng: &mut Rng, dt: f64) -> f64 {
+        match *self {
+            Self::Uniform([low, high]) => low + (high - low) * rng.uniform(),
+            Self::Gamma { shape, mean } => {
+                (rng.gamma(shape) * mean / shape).clamp(dt.min(3.0 * mean), 3.0 * mean)
+            }
         }
+    }
+
+    /// Checks the constants.
+    pub(crate) fn check(&self, at: impl Fn() -> String) -> crate::Result<()> {
+        let fine = match *self {
+            Self::Uniform([low, high]) => low <= high && low.is_finite() && high.is_finite(),
+            Self::Gamma { shape, mean } => {
+                shape > 0.0 && mean > 0.0 && shape.is_finite() && mean.is_finite()
+            }
+        };
+        if fine {
+            return Ok(());
+        }
+        let expected = "a range from low to high, or a positive shape and mean";
+        let got = format!("{self:?}");
+        Err(crate::Error::invalid("law", at(), expected, got))
     }
 }
 
@@ -342,6 +382,7 @@ impl NetworkSpec {
                     .collect(),
                 reset: Reset::Value,
                 train: Vec::new(),
+                bounds: BTreeMap::new(),
                 per_neuron: false,
             },
         )

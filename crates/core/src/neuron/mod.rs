@@ -4,6 +4,7 @@
 //! transpose of the Jacobian. See [`Neuron`] for the trait and [`models`] for the list.
 
 mod adex;
+mod adlif;
 mod alif;
 mod convention;
 mod cuba_lif;
@@ -16,6 +17,7 @@ mod spec;
 mod wrap;
 
 pub use adex::AdEx;
+pub use adlif::AdLif;
 pub use alif::Alif;
 pub use convention::{Arrivals, Convention, Decay, Gain, Pulse, ResetTime, Threshold};
 pub use cuba_lif::CubaLif;

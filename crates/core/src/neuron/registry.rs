@@ -1,8 +1,8 @@
 //! The list of models, and the erased form in which the engines hold one.
 
 use super::{
-    AdEx, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, NextStep, Refractory,
-    Reset, ResetTime, Spec,
+    AdEx, AdLif, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, NextStep,
+    Refractory, Reset, ResetTime, Spec,
 };
 use crate::kernel::{Backward, Forward, backward, forward};
 use crate::num::{Dual, Float};
@@ -97,13 +97,15 @@ where
 }
 
 /// The names of all models.
-pub fn models() -> [&'static Spec; 7] {
+pub fn models() -> [&'static Spec; 9] {
     [
         &<If as Neuron<1, 4, 4>>::SPEC,
         &<Lif as Neuron<1, 6, 6>>::SPEC,
         &<Li as Neuron<1, 3, 3>>::SPEC,
         &<CubaLif as Neuron<2, 7, 9>>::SPEC,
         &<Alif as Neuron<2, 8, 8>>::SPEC,
+        &<AdLif<false> as Neuron<2, 9, 10>>::SPEC,
+        &<AdLif<true> as Neuron<2, 9, 10>>::SPEC,
         &<AdEx as Neuron<2, 11, 13>>::SPEC,
         &<Izhikevich as Neuron<2, 6, 7>>::SPEC,
     ]
@@ -148,13 +150,14 @@ macro_rules! lanes {
                 type F = $f;
                 let late = convention.reset == ResetTime::NextStep;
                 let rk4 = convention.decay == Decay::Exact;
-                if matches!(name, "adex" | "izhikevich")
-                    && (late || convention.decay == Decay::ExponentialEuler)
-                {
+                let own_form = matches!(name, "adex" | "izhikevich")
+                    && convention.decay == Decay::ExponentialEuler;
+                let own_order = matches!(name, "adex" | "izhikevich" | "adlif" | "se_adlif");
+                if own_form || own_order && late {
                     return Err(Error::invalid(
                         "convention",
                         format!("model '{name}'"),
-                        "reset same_step and decay exact or euler",
+                        "reset same_step; decay exact or euler of adex and izhikevich",
                         format!("{convention:?}"),
                     ));
                 }
@@ -178,6 +181,8 @@ macro_rules! lanes {
                     ("alif", true, false) => erase::<F, Refractory<Alif>, 3, 8, 9>(),
                     ("alif", false, true) => erase::<F, NextStep<Alif>, 3, 8, 8>(),
                     ("alif", true, true) => erase::<F, NextStep<Refractory<Alif>>, 4, 8, 9>(),
+                    ("adlif", ..) => erase::<F, AdLif<false>, 2, 9, 10>(),
+                    ("se_adlif", ..) => erase::<F, AdLif<true>, 2, 9, 10>(),
                     ("adex", false, _) if rk4 => erase::<F, AdEx<true>, 2, 11, 13>(),
                     ("adex", true, _) if rk4 => erase::<F, Refractory<AdEx<true>>, 3, 11, 14>(),
                     ("adex", false, _) => erase::<F, AdEx<false>, 2, 11, 13>(),

@@ -48,6 +48,37 @@ impl<R: Float> Input<R> {
         }
     }
 
+    /// Some of its steps.
+    ///
+    /// # Errors
+    /// Steps that are not there.
+    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
+        let (samples, steps) = self.extent();
+        if range.start >= range.end || range.end > steps {
+            let expected = format!("some of the {steps} steps");
+            let got = format!("{} to {}", range.start, range.end);
+            return Err(Error::invalid("steps", "the input", expected, got));
+        }
+        let count = range.len();
+        Ok(match self {
+            Self::Spikes(s) => Self::Spikes(s.slice(range)),
+            Self::Current { data, .. } => Self::Current {
+                samples,
+                steps: count,
+                data: data.clone(),
+            },
+            Self::Currents { data, .. } => {
+                let width = data.len() / (samples * steps).max(1);
+                let of = |b: usize| &data[(b * steps + range.start) * width..][..count * width];
+                Self::Currents {
+                    samples,
+                    steps: count,
+                    data: (0..samples).flat_map(of).copied().collect(),
+                }
+            }
+        })
+    }
+
     /// Spikes that go in; none of a current.
     pub fn spikes(&self) -> usize {
         match self {
