@@ -12,8 +12,11 @@
 
 mod dataset;
 pub mod digits;
+mod half;
 pub mod idx;
 mod load;
+pub mod npy;
+pub mod npz;
 pub mod yin_yang;
 
 pub use dataset::{Dataset, Split};
