@@ -20,6 +20,7 @@ mod load;
 pub mod npy;
 pub mod npz;
 pub mod wav;
+pub mod wfdb;
 pub mod yin_yang;
 
 pub use dataset::{Dataset, Split};

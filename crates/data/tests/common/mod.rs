@@ -16,13 +16,24 @@ pub fn real_data(name: &str) -> Option<PathBuf> {
     if root.join(name).is_dir() {
         return Some(root);
     }
-    // Straight to the stream: the test harness would hide what eprintln prints in a test that passes.
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED: no folder {name} in {} (CORTADO_DATA names it)",
+    skipped(&format!(
+        "no folder {name} in {} (CORTADO_DATA names it)",
         root.display()
-    );
+    ));
     None
+}
+
+/// Says aloud that a test was skipped, and why.
+pub fn skipped(why: &str) {
+    // Straight to the stream: the test harness would hide what eprintln prints in a test that passes.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
+/// A file that a script of tests/oracle wrote.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
 }
 
 /// The bytes of an IDX file.

@@ -1,0 +1,553 @@
+//! Arrays of numbers, and the `.npy` files of NumPy that hold one each.
+//!
+//! A file is the six bytes `\x93NUMPY`, two of version (1.0, 2.0 or 3.0), the length of the header (`u16`, from
+//! version 2 `u32`, little-endian), the header, a Python dictionary `{'descr': '<f4', 'fortran_order': False,
+//! 'shape': (3, 4)}`, and then the numbers. They may be little- or big-endian, of type `b1`, `u1` to `u8`, `i1` to
+//! `i8`, `f2`, `f4` or `f8`; records and text are refused.
+
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use cortado::learn::write_atomic;
+use cortado::{Error, Result};
+
+use crate::half::half;
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+/// NumPy has no more.
+const MAX_DIMENSIONS: usize = 64;
+/// Many times what the largest shape needs.
+const MAX_HEADER: usize = 1 << 16;
+/// Bytes that are read at once; a multiple of every size of a number.
+const BLOCK: usize = 1 << 16;
+
+/// An array of numbers, the last index running fastest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Sizes of the dimensions; none for a single number.
+    pub shape: Vec<usize>,
+    /// As many numbers as the product of `shape`.
+    pub data: Data,
+}
+
+/// A number as the conversions of [`Array`] see it.
+trait Number: Copy + ToString {
+    fn as_f32(self) -> f32;
+    fn as_f64(self) -> f64;
+    /// The number if it is whole; beyond 128 bits the nearest that there is.
+    fn whole(self) -> Option<i128>;
+}
+
+macro_rules! number {
+    ($whole:expr; $($type:ty),*) => {$(
+        impl Number for $type {
+            fn as_f32(self) -> f32 {
+                self as f32
+            }
+            fn as_f64(self) -> f64 {
+                self as f64
+            }
+            fn whole(self) -> Option<i128> {
+                $whole(self.as_f64()).then_some(self as i128)
+            }
+        }
+    )*};
+}
+number!(|_| true; u8, u16, u32, u64, i8, i16, i32, i64);
+number!(|x: f64| x.fract() == 0.0; f32, f64);
+
+impl Number for bool {
+    fn as_f32(self) -> f32 {
+        f32::from(u8::from(self))
+    }
+    fn as_f64(self) -> f64 {
+        f64::from(u8::from(self))
+    }
+    fn whole(self) -> Option<i128> {
+        Some(i128::from(self))
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident($type:ty) $descr:literal),*) => {
+        /// The numbers of an [`Array`], in the type that they are stored as.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Data {
+            $(
+                #[doc = concat!("`", stringify!($type), "`, in a file `", $descr, "`.")]
+                $kind(Vec<$type>),
+            )*
+        }
+
+        $(impl From<Vec<$type>> for Data {
+            fn from(numbers: Vec<$type>) -> Self {
+                Self::$kind(numbers)
+            }
+        })*
+
+        impl Data {
+            /// NumPy's name of the type in which the numbers are written.
+            pub fn descr(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $descr,)*
+                }
+            }
+        }
+
+        /// Runs an expression on the vector inside, whatever its type.
+        macro_rules! each {
+            ($data:expr, $numbers:ident => $do:expr) => {
+                match $data {
+                    $(Data::$kind($numbers) => $do,)*
+                }
+            };
+        }
+    };
+}
+kinds!(
+    Bool(bool) "|b1",
+    U8(u8) "|u1",
+    U16(u16) "<u2",
+    U32(u32) "<u4",
+    U64(u64) "<u8",
+    I8(i8) "|i1",
+    I16(i16) "<i2",
+    I32(i32) "<i4",
+    I64(i64) "<i8",
+    F32(f32) "<f4",
+    F64(f64) "<f8"
+);
+
+impl Data {
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        each!(self, numbers => numbers.len())
+    }
+
+    /// Bytes that the numbers take.
+    pub(crate) fn bytes(&self) -> u64 {
+        each!(self, numbers => size_of_val(numbers.as_slice()) as u64)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The number of elements of a shape; nothing where sizes other than zero multiply to more than a `usize` holds.
+fn elements(shape: &[usize]) -> Option<usize> {
+    let product = shape
+        .iter()
+        .try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))?;
+    Some(if shape.contains(&0) { 0 } else { product })
+}
+
+fn text(shape: &[usize]) -> String {
+    let sizes: Vec<_> = shape.iter().map(ToString::to_string).collect();
+    format!("[{}]", sizes.join(", "))
+}
+
+impl Array {
+    /// An array of `shape` from numbers with the last index running fastest.
+    ///
+    /// # Errors
+    /// A shape of more than 64 dimensions, or of another number of elements than there are numbers.
+    ///
+    /// ```
+    /// let array = cortado_data::npy::Array::new(vec![2, 2], vec![1i16, 2, 3, 4])?;
+    /// assert_eq!(array.to_f32(), [1.0, 2.0, 3.0, 4.0]);
+    /// assert_eq!(array.data.descr(), "<i2");
+    /// # Ok::<(), cortado::Error>(())
+    /// ```
+    pub fn new(shape: Vec<usize>, data: impl Into<Data>) -> Result<Self> {
+        let data = data.into();
+        let array = Self { shape, data };
+        array.check("a new array")?;
+        Ok(array)
+    }
+
+    fn check(&self, at: &str) -> Result<()> {
+        if self.shape.len() > MAX_DIMENSIONS {
+            let expected = format!("at most {MAX_DIMENSIONS} dimensions");
+            return Err(Error::invalid("shape", at, expected, self.shape.len()));
+        }
+        if elements(&self.shape) != Some(self.data.len()) {
+            let expected = format!("as many numbers as the shape {} has", text(&self.shape));
+            return Err(Error::invalid("array data", at, expected, self.data.len()));
+        }
+        Ok(())
+    }
+
+    /// All numbers, rounded to the nearest `f32`.
+    pub fn to_f32(&self) -> Vec<f32> {
+        each!(&self.data, n => n.iter().map(|x| x.as_f32()).collect())
+    }
+
+    /// All numbers, rounded to the nearest `f64`.
+    pub fn to_f64(&self) -> Vec<f64> {
+        each!(&self.data, n => n.iter().map(|x| x.as_f64()).collect())
+    }
+
+    /// All numbers as `i64`; `at` says in an error where the array is from.
+    ///
+    /// # Errors
+    /// A number with a fraction, or beyond an `i64`.
+    pub fn to_i64(&self, at: &str) -> Result<Vec<i64>> {
+        self.to_whole(at, "a whole number that fits i64")
+    }
+
+    /// All numbers as `u64`; `at` says in an error where the array is from.
+    ///
+    /// # Errors
+    /// A number with a fraction, below zero, or beyond a `u64`.
+    ///
+    /// ```
+    /// let array = cortado_data::npy::Array::new(vec![2], vec![3.0f32, -0.5])?;
+    /// assert_eq!(
+    ///     array.to_u64("labels.npy").unwrap_err().to_string(),
+    ///     "array value at labels.npy, element 1: expected a whole number that fits u64, got -0.5"
+    /// );
+    /// # Ok::<(), cortado::Error>(())
+    /// ```
+    pub fn to_u64(&self, at: &str) -> Result<Vec<u64>> {
+        self.to_whole(at, "a whole number that fits u64")
+    }
+
+    fn to_whole<T: TryFrom<i128>>(&self, at: &str, expected: &str) -> Result<Vec<T>> {
+        each!(&self.data, numbers => numbers.iter().enumerate().map(|(i, &x)| {
+            x.whole().and_then(|w| T::try_from(w).ok()).ok_or_else(|| {
+                Error::invalid("array value", format!("{at}, element {i}"), expected, x)
+            })
+        }).collect())
+    }
+}
+
+/// Reads a `.npy` file.
+///
+/// # Errors
+/// A file that cannot be read, and what [`decode`] refuses.
+pub fn read(path: &Path) -> Result<Array> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
+    let at = path.display().to_string();
+    decode_from(&mut std::io::BufReader::new(file), &at, u64::MAX)
+}
+
+/// The array in the bytes of a `.npy` file; `at` says in an error where they are from.
+///
+/// # Errors
+/// A wrong start, a version above 3, a header that is none, a type that is no number, a shape of more than 64
+/// dimensions or beyond memory, fewer or more bytes than it says.
+///
+/// ```
+/// use cortado_data::npy::{Array, decode, encode};
+/// let array = Array::new(vec![3], vec![0.5f32, 1.0, -2.0])?;
+/// assert_eq!(decode(&encode(&array)?, "memory")?, array);
+/// # Ok::<(), cortado::Error>(())
+/// ```
+pub fn decode(bytes: &[u8], at: &str) -> Result<Array> {
+    decode_from(&mut &bytes[..], at, u64::MAX)
+}
+
+/// [`decode`] from a source, of which at most `limit` bytes of numbers are taken.
+pub(crate) fn decode_from(source: &mut dyn Read, at: &str, limit: u64) -> Result<Array> {
+    let header = Header::read(source, at)?;
+    let refused = |expected: String, got: String| Error::invalid("array data", at, expected, got);
+    let shape = text(&header.shape);
+    let count = elements(&header.shape);
+    let Some((count, bytes)) = count.and_then(|n| Some((n, n.checked_mul(header.size)?))) else {
+        return Err(refused("a size that fits in memory".into(), shape));
+    };
+    // Half precision takes twice its size in memory.
+    let held = (bytes as u64).saturating_mul(if header.descr.ends_with("f2") { 2 } else { 1 });
+    if held > limit {
+        let got = format!("{held}, shape {shape}");
+        return Err(refused(format!("at most {limit} bytes"), got));
+    }
+    let expected = || format!("{bytes} bytes (shape {shape}, type {})", header.descr);
+    let data = header.data(source, count).map_err(|e| match e.kind() {
+        ErrorKind::UnexpectedEof => refused(expected(), "fewer".into()),
+        _ => Error::io("cannot read", at, e),
+    })?;
+    let mut after = [0];
+    match source.read(&mut after) {
+        Ok(0) => Ok(Array {
+            shape: header.shape,
+            data,
+        }),
+        Ok(_) => Err(refused(expected(), "more".into())),
+        Err(e) => Err(Error::io("cannot read", at, e)),
+    }
+}
+
+/// What stands before the numbers.
+struct Header {
+    /// The type as written.
+    descr: String,
+    /// Its letter: `b`, `u`, `i` or `f`.
+    kind: char,
+    /// Bytes of one number.
+    size: usize,
+    big_endian: bool,
+    /// Whether the first index runs fastest.
+    fortran: bool,
+    shape: Vec<usize>,
+}
+
+impl Header {
+    fn read(source: &mut dyn Read, at: &str) -> Result<Self> {
+        let start: [u8; 8] = bytes(source, at)?;
+        let version = start[6];
+        if !start.starts_with(MAGIC) || !(1..=3).contains(&version) {
+            let expected = "\\x93NUMPY and version 1, 2 or 3";
+            return Err(Error::invalid("start", at, expected, start.escape_ascii()));
+        }
+        let length = if version == 1 {
+            usize::from(u16::from_le_bytes(bytes(source, at)?))
+        } else {
+            u32::from_le_bytes(bytes(source, at)?) as usize
+        };
+        if length > MAX_HEADER {
+            let expected = format!("at most {MAX_HEADER} bytes");
+            return Err(Error::invalid("length of the header", at, expected, length));
+        }
+        let mut header = vec![0; length];
+        source.read_exact(&mut header).map_err(|e| short(at, e))?;
+        let dictionary = std::str::from_utf8(&header).ok().and_then(Self::parse);
+        let Some(header) = dictionary else {
+            let start = header[..length.min(200)].escape_ascii();
+            let expected = "descr, fortran_order and shape of numbers";
+            return Err(Error::invalid("header", at, expected, start));
+        };
+        if header.shape.len() > MAX_DIMENSIONS {
+            let expected = format!("at most {MAX_DIMENSIONS} dimensions");
+            return Err(Error::invalid("shape", at, expected, header.shape.len()));
+        }
+        Ok(header)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (mut descr, mut fortran, mut shape) = (None, None, None);
+        for (key, value) in entries(text)? {
+            let before = match key {
+                "descr" => descr.replace(unquote(value)?).is_some(),
+                "fortran_order" => match value {
+                    "True" => fortran.replace(true).is_some(),
+                    "False" => fortran.replace(false).is_some(),
+                    _ => return None,
+                },
+                "shape" => shape.replace(tuple(value)?).is_some(),
+                _ => return None,
+            };
+            if before {
+                return None;
+            }
+        }
+        let descr = descr?;
+        let order = descr.chars().next()?;
+        let mut rest = descr
+            .strip_prefix(['<', '>', '|', '='])
+            .unwrap_or(descr)
+            .chars();
+        let (kind, size) = match (rest.next()?, rest.as_str()) {
+            ('?', "") => ('b', 1),
+            ('b', "1") => ('b', 1),
+            (kind @ ('u' | 'i'), size @ ("1" | "2" | "4" | "8")) => (kind, size.parse().ok()?),
+            ('f', size @ ("2" | "4" | "8")) => ('f', size.parse().ok()?),
+            _ => return None,
+        };
+        Some(Self {
+            descr: descr.into(),
+            kind,
+            size,
+            big_endian: order == '>' || (order == '=' && cfg!(target_endian = "big")),
+            fortran: fortran?,
+            shape: shape?,
+        })
+    }
+
+    fn data(&self, source: &mut dyn Read, count: usize) -> std::io::Result<Data> {
+        macro_rules! numbers {
+            ($convert:expr) => {
+                Data::from(self.numbers(source, count, $convert)?)
+            };
+        }
+        Ok(match (self.kind, self.size) {
+            ('b', _) => numbers!(|[byte]| byte != 0),
+            ('u', 1) => numbers!(u8::from_le_bytes),
+            ('u', 2) => numbers!(u16::from_le_bytes),
+            ('u', 4) => numbers!(u32::from_le_bytes),
+            ('u', _) => numbers!(u64::from_le_bytes),
+            ('i', 1) => numbers!(i8::from_le_bytes),
+            ('i', 2) => numbers!(i16::from_le_bytes),
+            ('i', 4) => numbers!(i32::from_le_bytes),
+            ('i', _) => numbers!(i64::from_le_bytes),
+            (_, 2) => numbers!(|bytes| half(u16::from_le_bytes(bytes))),
+            (_, 4) => numbers!(f32::from_le_bytes),
+            _ => numbers!(f64::from_le_bytes),
+        })
+    }
+
+    /// `count` numbers in the order of [`Array`]; memory grows with the bytes that are there.
+    fn numbers<T: Copy, const N: usize>(
+        &self,
+        source: &mut dyn Read,
+        count: usize,
+        convert: fn([u8; N]) -> T,
+    ) -> std::io::Result<Vec<T>> {
+        let mut numbers = Vec::new();
+        let mut block = vec![0; BLOCK];
+        while numbers.len() < count {
+            let length = (BLOCK / N).min(count - numbers.len()) * N;
+            source.read_exact(&mut block[..length])?;
+            numbers.extend(block[..length].as_chunks::<N>().0.iter().map(|&(mut one)| {
+                if self.big_endian {
+                    one.reverse();
+                }
+                convert(one)
+            }));
+        }
+        Ok(if self.fortran {
+            last_fastest(&numbers, &self.shape)
+        } else {
+            numbers
+        })
+    }
+}
+
+/// Numbers with the first index running fastest, put so that the last does.
+fn last_fastest<T: Copy>(numbers: &[T], shape: &[usize]) -> Vec<T> {
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut stride = 1;
+    for &size in shape {
+        strides.push(stride);
+        stride *= size;
+    }
+    let mut index = vec![0; shape.len()];
+    let mut place = 0;
+    let mut out = Vec::with_capacity(numbers.len());
+    for _ in 0..numbers.len() {
+        out.push(numbers[place]);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            place += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            place -= strides[axis] * index[axis];
+            index[axis] = 0;
+        }
+    }
+    out
+}
+
+fn bytes<const N: usize>(source: &mut dyn Read, at: &str) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    source.read_exact(&mut bytes).map_err(|e| short(at, e))?;
+    Ok(bytes)
+}
+
+fn short(at: &str, e: std::io::Error) -> Error {
+    match e.kind() {
+        ErrorKind::UnexpectedEof => Error::invalid("header", at, "a whole one", "a shorter file"),
+        _ => Error::io("cannot read", at, e),
+    }
+}
+
+/// Keys and values of a Python dictionary with text as keys, values as written.
+fn entries(text: &str) -> Option<Vec<(&str, &str)>> {
+    let body = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let (mut depth, mut quote, mut start) = (0usize, None, 0);
+    let mut items = Vec::new();
+    for (i, c) in body.char_indices() {
+        match (quote, c) {
+            (Some(q), _) if c == q => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[') => depth += 1,
+            (None, ')' | ']') => depth = depth.checked_sub(1)?,
+            (None, ',') if depth == 0 => {
+                items.push(&body[start..i]);
+                start = i + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(&body[start..]);
+    let filled = items.into_iter().filter(|item| !item.trim().is_empty());
+    filled
+        .map(|item| {
+            let (key, value) = item.split_once(':')?;
+            Some((unquote(key.trim())?, value.trim()))
+        })
+        .collect()
+}
+
+fn unquote(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let inside = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    (!inside.contains(quote)).then_some(inside)
+}
+
+/// The sizes in `(3, 4)`, `(3,)` or `()`; Python 2 wrote `3L`.
+fn tuple(text: &str) -> Option<Vec<usize>> {
+    let inside = text.strip_prefix('(')?.strip_suffix(')')?.trim();
+    let inside = inside.strip_suffix(',').unwrap_or(inside);
+    if inside.is_empty() {
+        return Some(Vec::new());
+    }
+    let sizes = inside.split(',').map(str::trim);
+    sizes
+        .map(|s| s.strip_suffix('L').unwrap_or(s).parse().ok())
+        .collect()
+}
+
+/// The bytes of a `.npy` file, version 1.0, little-endian, last index fastest.
+///
+/// # Errors
+/// A shape that does not fit the numbers.
+pub fn encode(array: &Array) -> Result<Vec<u8>> {
+    array.check("an array to write")?;
+    let sizes: String = array.shape.iter().map(|d| format!("{d}, ")).collect();
+    // A comma stays only where it makes a tuple of one.
+    let sizes = if array.shape.len() == 1 {
+        sizes.trim_end()
+    } else {
+        sizes.trim_end_matches([',', ' '])
+    };
+    let mut header = format!(
+        "{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}",
+        array.data.descr()
+    );
+    // The numbers start at a multiple of 64 bytes.
+    let before = MAGIC.len() + 4;
+    let padded = (before + header.len() + 1).next_multiple_of(64);
+    header.extend(std::iter::repeat_n(' ', padded - before - header.len() - 1));
+    header.push('\n');
+    let mut out = MAGIC.to_vec();
+    out.extend([1, 0]);
+    out.extend((header.len() as u16).to_le_bytes());
+    out.extend(header.as_bytes());
+    match &array.data {
+        Data::Bool(n) => out.extend(n.iter().map(|&x| u8::from(x))),
+        Data::U8(n) => out.extend(n),
+        Data::U16(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::U32(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::U64(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::I8(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::I16(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::I32(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::I64(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::F32(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+        Data::F64(n) => out.extend(n.iter().flat_map(|x| x.to_le_bytes())),
+    }
+    Ok(out)
+}
+
+/// Writes a `.npy` file, whole or not at all.
+///
+/// # Errors
+/// What [`encode`] refuses, or the operating system.
+pub fn write(path: &Path, array: &Array) -> Result<()> {
+    write_atomic(path, &encode(array)?)
+}

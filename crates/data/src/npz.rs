@@ -1,0 +1,102 @@
+//! NumPy's `.npz` archives: a zip file with a `.npy` file for each named array, stored or deflated.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::path::Path;
+
+use cortado::learn::write_atomic;
+use cortado::{Error, Result};
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use crate::npy;
+pub use crate::npy::{Array, Data};
+
+/// The usual limit on the bytes of all arrays of an archive once unpacked: 4 GiB.
+pub const LIMIT: u64 = 4 << 30;
+
+/// Reads all arrays of a `.npz` file by name, at most `limit` bytes of numbers in all (usually [`LIMIT`]).
+///
+/// Members whose name does not end in `.npy` are left out.
+///
+/// # Errors
+/// A file that cannot be read, and what [`decode`] refuses.
+pub fn read(path: &Path, limit: u64) -> Result<BTreeMap<String, Array>> {
+    let file = File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
+    arrays(BufReader::new(file), &path.display().to_string(), limit)
+}
+
+/// The arrays in the bytes of a `.npz` file; `at` says in an error where they are from.
+///
+/// # Errors
+/// Bytes that are no zip file, a wrong checksum, a member that is packed in another way than deflate, encrypted,
+/// there twice or no array ([`npy::decode`]), more than `limit` bytes of numbers.
+///
+/// ```
+/// use cortado_data::npz::{Array, LIMIT, decode, encode};
+/// let spikes = Array::new(vec![2, 2], vec![true, false, false, true])?;
+/// let bytes = encode(&[("spikes", &spikes)])?;
+/// assert_eq!(decode(&bytes, "memory", LIMIT)?["spikes"], spikes);
+/// let e = decode(&bytes, "memory", 3).unwrap_err();
+/// assert_eq!(e.to_string(), "array data at memory, member spikes.npy: expected at most 3 bytes, got 4, shape [2, 2]");
+/// # Ok::<(), cortado::Error>(())
+/// ```
+pub fn decode(bytes: &[u8], at: &str, limit: u64) -> Result<BTreeMap<String, Array>> {
+    arrays(Cursor::new(bytes), at, limit)
+}
+
+fn arrays(source: impl Read + Seek, at: &str, limit: u64) -> Result<BTreeMap<String, Array>> {
+    let refused = |e: ZipError| match e {
+        ZipError::Io(e) => Error::io("cannot read", at, e),
+        e => Error::invalid("archive", at, "a zip file, stored or deflated", e),
+    };
+    let mut archive = ZipArchive::new(source).map_err(refused)?;
+    let mut left = limit;
+    let mut arrays = BTreeMap::new();
+    for i in 0..archive.len() {
+        let mut member = archive.by_index(i).map_err(refused)?;
+        let file = member.name().map_err(refused)?.into_owned();
+        let Some(name) = file.strip_suffix(".npy") else {
+            continue;
+        };
+        let at = format!("{at}, member {file}");
+        let array = npy::decode_from(&mut member, &at, left)?;
+        left = left.saturating_sub(array.data.bytes());
+        if arrays.insert(name.to_string(), array).is_some() {
+            return Err(Error::invalid("archive", at, "each name once", "it again"));
+        }
+    }
+    Ok(arrays)
+}
+
+/// The bytes of a `.npz` file with these arrays, deflated; the same arrays give the same bytes.
+///
+/// # Errors
+/// A name twice, a name that a zip file cannot hold, or a shape that does not fit its numbers.
+pub fn encode(arrays: &[(&str, &Array)]) -> Result<Vec<u8>> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for &(name, array) in arrays {
+        let refused = |e: ZipError| Error::invalid("name", name, "one for a new member", e);
+        let bytes = npy::encode(array)?;
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .large_file(bytes.len() > i32::MAX as usize);
+        archive
+            .start_file(format!("{name}.npy"), options)
+            .map_err(refused)?;
+        archive.write_all(&bytes).map_err(|e| refused(e.into()))?;
+    }
+    let end = archive.finish();
+    let refused = |e| Error::invalid("archive", "its end", "one that a zip file can hold", e);
+    Ok(end.map_err(refused)?.into_inner())
+}
+
+/// Writes a `.npz` file, whole or not at all.
+///
+/// # Errors
+/// What [`encode`] refuses, or the operating system.
+pub fn write(path: &Path, arrays: &[(&str, &Array)]) -> Result<()> {
+    write_atomic(path, &encode(arrays)?)
+}
