@@ -129,6 +129,17 @@ fn encode(
     }
 }
 
+/// The network of a recipe before training.
+pub fn network(recipe: &Recipe, data: &Data) -> Result<Network<f32>> {
+    let mut net = Network::<f32>::new(&data.shape, &recipe.network, recipe.seed)?;
+    if let Some(init) = &recipe.init {
+        let first: Vec<usize> = (0..init.samples.min(data.train.len())).collect();
+        let (input, _) = batch(recipe, &data.train, &first, 0)?;
+        init.apply(&mut net, &input)?;
+    }
+    Ok(net)
+}
+
 /// Samples as a recipe has them encoded, and what they stand for; `round` 0 is the test, the epochs follow.
 pub fn batch(
     recipe: &Recipe,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use cortado::encode::{Augment, Distort, Encoder};
-use cortado::learn::FitSpec;
+use cortado::learn::{FitSpec, RateInit};
 use cortado::network::NetworkSpec;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -14,14 +14,17 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 7] = embedded![
+const RECIPES: [(&str, &str); 10] = embedded![
     "digits",
     "mnist-direct",
     "mnist-latency",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",
-    "yin-yang"
+    "yin-yang",
+    "fsdd",
+    "braille",
+    "ecg-rpeak"
 ];
 
 /// An experiment.
@@ -45,6 +48,9 @@ pub struct Recipe {
     /// What spikes of the readout mean, where samples hold times in place of a class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detect: Option<Detect>,
+    /// How weights are scaled before training, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<RateInit>,
     /// How it learns.
     pub train: FitSpec,
     /// What learns.

@@ -1,7 +1,7 @@
-//! Labelled data sets for Cortado: small ones built in, MNIST and its kin read from IDX files.
+//! Labelled data sets for Cortado: small ones built in, others read from the files in which they are published.
 //!
-//! [`load`] finds a data set by name; every sample is a row of `f32` in 0..=1 with one class label.
-//! Nothing is downloaded.
+//! [`load`] finds a data set by name. A sample is a row of values in 0..=1, a signal in time, or the spikes of a sensor; it has
+//! a class, or the times of what it holds.
 //!
 //! ```
 //! let split = cortado_data::load("digits", &cortado_data::default_folder())?;
@@ -13,6 +13,7 @@
 pub mod braille;
 mod dataset;
 pub mod digits;
+pub mod ecg;
 pub mod fsdd;
 mod half;
 pub mod idx;

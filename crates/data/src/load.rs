@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use cortado::{Error, Result};
 
-use crate::{Split, braille, digits, fsdd, idx, yin_yang};
+use crate::{Split, braille, digits, ecg, fsdd, idx, yin_yang};
 
 /// The names that [`load`] knows.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "digits",
     "digits-ordered",
     "mnist",
@@ -16,6 +16,7 @@ pub const NAMES: [&str; 7] = [
     "yin-yang",
     "fsdd",
     "braille",
+    "ecg",
 ];
 
 /// Loads the data set `name`, from a folder of that name in `folder` where it is not built in.
@@ -25,7 +26,7 @@ pub const NAMES: [&str; 7] = [
 /// [`yin_yang::SEED`].
 ///
 /// # Shapes
-/// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd)
+/// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd, ecg)
 /// or 12 (braille).
 ///
 /// # Errors
@@ -67,6 +68,7 @@ pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
         "digits" => digits::interleaved(),
         "digits-ordered" => digits::ordered(),
         "mnist" | "fashion-mnist" => load_idx(name, &folder.join(name)),
+        "ecg" => ecg::load(&folder.join(name)),
         "yin-yang" => yin_yang::generate(yin_yang::SEED),
         _ => Err(Error::invalid(
             "data set",

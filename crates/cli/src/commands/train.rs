@@ -4,7 +4,6 @@ use crate::experiment::{self, Folder};
 use crate::recipe::{self, Recipe};
 use anyhow::{Context, Result};
 use cortado::learn::Fit;
-use cortado::network::Network;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, Write};
@@ -61,7 +60,7 @@ fn train(args: &Args, recipe: &Recipe, folder: &Folder, resume: bool) -> Result<
     let split = experiment::data(recipe)?;
     let samples = split.train.len();
     let fresh = || {
-        let net = Network::<f32>::new(&split.shape, &recipe.network, recipe.seed)?;
+        let net = experiment::network(recipe, &split)?;
         Ok::<_, anyhow::Error>(Fit::new(net, recipe.train.clone())?)
     };
     // A run may have been stopped before its first checkpoint.
@@ -91,15 +90,20 @@ fn train(args: &Args, recipe: &Recipe, folder: &Folder, resume: bool) -> Result<
             },
         )?;
         save(&fit)?;
-        let line = json!({
-            "epoch": epoch, "loss": sum.loss, "accuracy": sum.correct as f64 / sum.samples as f64,
+        let mut line = json!({
+            "epoch": epoch, "loss": sum.loss,
             "spikes_per_sample": sum.spikes as f64 / sum.samples as f64, "seconds": seconds(),
         });
+        let accuracy = sum.correct as f64 / sum.samples as f64;
+        let mut say_accuracy = String::new();
+        if split.train.classes > 0 {
+            line["accuracy"] = json!(accuracy);
+            say_accuracy = format!("  training accuracy {accuracy:.4}");
+        }
         folder.log(&line)?;
+        let loss = sum.loss;
         say.end(&format!(
-            "epoch {epoch:3}  loss {:.4}  training accuracy {:.4}  {:.1} s",
-            sum.loss,
-            sum.correct as f64 / sum.samples as f64,
+            "epoch {epoch:3}  loss {loss:.4}{say_accuracy}  {:.1} s",
             seconds()
         ))?;
     }
