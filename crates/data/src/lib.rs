@@ -13,10 +13,13 @@
 mod dataset;
 pub mod digits;
 mod half;
+pub mod hdf5;
 pub mod idx;
 mod load;
 pub mod npy;
 pub mod npz;
+mod source;
+pub mod text;
 pub mod wav;
 pub mod wfdb;
 pub mod yin_yang;
