@@ -4,14 +4,12 @@
 //! rows, columns, then one byte a pixel. A label file is 0x801, the number of labels, then one byte a
 //! label. Either may be gzip-compressed; that is seen from the first two bytes, not from the name.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use cortado::{Error, Result};
-use flate2::read::MultiGzDecoder;
 
 use crate::Dataset;
+use crate::source::Source;
 
 const IMAGES: u32 = 0x803;
 const LABELS: u32 = 0x801;
@@ -107,57 +105,4 @@ fn read_file<const N: usize>(file: &Path, magic: u32) -> Result<([usize; N], Vec
         return Err(source.invalid("data length", format!("{length} bytes ({shape})"), got));
     }
     Ok((sizes, data))
-}
-
-/// The bytes of a file, unpacked if it is gzip.
-struct Source<'a> {
-    file: &'a Path,
-    bytes: Box<dyn Read>,
-    gzip: bool,
-}
-
-impl<'a> Source<'a> {
-    fn open(file: &'a Path) -> Result<Self> {
-        let mut opened = File::open(file).map_err(|e| Error::io("cannot open", file, e))?;
-        let mut start = Vec::new();
-        opened
-            .by_ref()
-            .take(2)
-            .read_to_end(&mut start)
-            .map_err(|e| Error::io("cannot read", file, e))?;
-        let gzip = start == [0x1f, 0x8b];
-        let whole = std::io::Cursor::new(start).chain(opened);
-        let bytes: Box<dyn Read> = if gzip {
-            Box::new(MultiGzDecoder::new(whole))
-        } else {
-            Box::new(whole)
-        };
-        Ok(Self { file, bytes, gzip })
-    }
-
-    /// Up to `limit` bytes, fewer at the end; memory grows with what is there, not with `limit`.
-    fn read(&mut self, limit: u64) -> Result<Vec<u8>> {
-        let mut data = Vec::new();
-        match self.bytes.by_ref().take(limit).read_to_end(&mut data) {
-            Ok(_) => Ok(data),
-            Err(e) if self.gzip && is_corruption(e.kind()) => Err(self.invalid(
-                "gzip data",
-                "a whole stream with the right checksum".into(),
-                e,
-            )),
-            Err(e) => Err(Error::io("cannot read", self.file, e)),
-        }
-    }
-
-    fn invalid(&self, what: &'static str, expected: String, got: impl ToString) -> Error {
-        Error::invalid(what, self.file.display().to_string(), expected, got)
-    }
-}
-
-/// Whether the decoder, rather than the operating system, refused the bytes.
-fn is_corruption(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
-    )
 }

@@ -1,6 +1,9 @@
 //! What the tests of this crate share.
 #![allow(dead_code)] // each test binary uses a part
 
+pub mod damage;
+pub mod formats;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
