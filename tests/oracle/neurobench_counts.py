@@ -7,6 +7,7 @@ binary. Writes JSON: networks in the words of a recipe, weights, inputs, counts.
 """
 
 import json
+import math
 import sys
 
 import snntorch as snn
@@ -17,10 +18,11 @@ from neurobench.models import SNNTorchModel
 from torch import nn
 
 BETA = 0.875
+DT = 1e-3
 
 
-def leaky(reset="subtract"):
-    return snn.Leaky(beta=BETA, threshold=1.0, init_hidden=True, reset_mechanism=reset)
+def leaky():
+    return snn.Leaky(beta=BETA, threshold=1.0, init_hidden=True, reset_mechanism="subtract")
 
 
 class Chain(nn.Module):
@@ -98,18 +100,19 @@ def counts(net, samples):
     }
 
 
-def population(name, reset="subtract"):
-    return {"name": name, "type": "population", "neuron": "lif", "reset": reset, "beta": BETA}
+def population(name):
+    params = {"tau_mem": -DT / math.log(BETA)}
+    return {"name": name, "type": "population", "neuron": "lif", "reset": "subtract", "params": params}
 
 
 def case(name, shape, net, nodes, weights, samples):
     return {
         "name": name,
         "shape": shape,
-        "nodes": nodes,
-        "weights": {key: w.weight.detach().flatten().tolist() for key, w in weights.items()},
+        "network": {"dt": DT, "nodes": nodes},
+        "weights_in_64ths": {key: (64 * w.weight).int().flatten().tolist() for key, w in weights.items()},
         "steps": samples.shape[1],
-        "inputs": samples.flatten(1).tolist(),
+        "inputs_in_4ths": (4 * samples).int().flatten(1).tolist(),
         "neurobench": counts(net, samples),
     }
 
@@ -122,9 +125,9 @@ def fill(layers, prune, scale=0.6):
 def dense():
     fc1, fc2 = nn.Linear(13, 70, bias=False), nn.Linear(70, 5, bias=False)
     fill((fc1, fc2), 0.3)
-    net = Chain(fc1, leaky(), fc2, leaky("zero"))
+    net = Chain(fc1, leaky(), fc2, leaky())
     nodes = [{"name": "fc1", "type": "linear", "n": 70}, population("a"),
-             {"name": "fc2", "type": "linear", "n": 5}, population("b", "value")]
+             {"name": "fc2", "type": "linear", "n": 5}, population("b")]
     x = (torch.rand(3, 9, 13) < 0.2).float()
     return case("dense, spikes, pruned", [13], net, nodes, {"fc1": fc1, "fc2": fc2}, x)
 
@@ -168,7 +171,7 @@ def main():
     cases = [dense(), current(), recurrent(),
              conv("convolutions, borders, stride, groups, maximum", nn.MaxPool2d(2), "max_pool2d"),
              conv("convolutions, mean", nn.AvgPool2d(2), "avg_pool2d")]
-    json.dump({"neurobench": "2.3.0", "beta": BETA, "cases": cases}, sys.stdout, separators=(",", ":"))
+    json.dump({"neurobench": "2.3.0", "snntorch": snn.__version__, "cases": cases}, sys.stdout, separators=(",", ":"))
     print()
 
 
