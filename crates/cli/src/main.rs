@@ -5,7 +5,7 @@ mod experiment;
 mod recipe;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, eval, recipes, train};
+use commands::{bench, cost, eval, recipes, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
@@ -22,6 +22,8 @@ enum Command {
     Train(train::Args),
     /// Test what a run has learned
     Eval(eval::Args),
+    /// Count what inference costs a run
+    Cost(cost::Args),
     /// Time training and inference on this machine
     Bench(bench::Args),
     /// List the recipes
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Cost(args) => cost::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Recipes { json } => recipes::run(json),
     };

@@ -4,6 +4,7 @@
 //! on the number of threads, and every choice on which frameworks disagree is a named value
 //! ([`neuron::Convention`]).
 
+pub mod cost;
 pub mod encode;
 pub mod error;
 mod kernel;

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 7] = [
     &["surrogate", "spikes"],
     &["neuron", "kernel"],
     &["synapse", "network", "sim"],
-    &["encode"],
+    &["encode", "cost"],
     &["learn"],
 ];
 

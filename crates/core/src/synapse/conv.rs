@@ -105,6 +105,20 @@ impl Conv {
         (&self.spans[range], kernel, output)
     }
 
+    /// For each input as it stands in memory, how many taps lead from it to an output, and how many of these have a weight
+    /// that is not zero.
+    pub fn fan_out<R: Float>(&self, weights: &[R]) -> (Vec<u64>, Vec<u64>) {
+        let of = |input: usize| {
+            let (spans, kernel, _) = self.spans(input);
+            spans.iter().fold((0, 0), |(all, live), s| {
+                let w = &weights[kernel + s.kernel as usize..][..s.len as usize];
+                let nonzero = w.iter().filter(|&&w| w != R::ZERO).count();
+                (all + u64::from(s.len), live + nonzero as u64)
+            })
+        };
+        (0..self.input.iter().product()).map(of).unzip()
+    }
+
     /// Adds the weights of an input to what it reaches.
     #[inline(always)]
     fn scatter<R: Float>(&self, input: usize, value: Option<R>, weights: &[R], out: &mut [R]) {

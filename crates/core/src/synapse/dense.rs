@@ -61,6 +61,19 @@ impl Linear {
             && f64::from(b - a) > DENSE_ABOVE * (steps * samples * self.inputs) as f64
     }
 
+    /// For each input as it stands in memory, how many weights that are not zero lead away from it.
+    pub fn fan_out<R: Float>(&self, weights: &[R]) -> Vec<u64> {
+        let mut count = vec![0; self.inputs];
+        for tile in 0..self.outputs.div_ceil(TILE) {
+            let live = (self.outputs - tile * TILE).min(TILE);
+            let rows = self.tile(weights, tile).chunks_exact(TILE);
+            for (count, row) in count.iter_mut().zip(rows) {
+                *count += row[..live].iter().filter(|&&w| w != R::ZERO).count() as u64;
+            }
+        }
+        count
+    }
+
     /// Writes the weighted sums.
     pub fn forward<R: Float>(
         &self,
