@@ -5,7 +5,7 @@ mod experiment;
 mod recipe;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, eval, recipes, train};
+use commands::{bench, data, eval, recipes, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
@@ -24,6 +24,8 @@ enum Command {
     Eval(eval::Args),
     /// Time training and inference on this machine
     Bench(bench::Args),
+    /// Download public data sets and check them
+    Data(data::Args),
     /// List the recipes
     Recipes {
         /// One JSON array
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Recipes { json } => recipes::run(json),
     };
     match done {

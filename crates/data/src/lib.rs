@@ -1,7 +1,7 @@
 //! Labelled data sets for Cortado: small ones built in, MNIST and its kin read from IDX files.
 //!
 //! [`load`] finds a data set by name; every sample is a row of `f32` in 0..=1 with one class label.
-//! Nothing is downloaded.
+//! Loading never downloads; [`fetch::get`] does, when it is asked to, by a [`Manifest`].
 //!
 //! ```
 //! let split = cortado_data::load("digits", &cortado_data::default_folder())?;
@@ -13,15 +13,20 @@
 pub mod braille;
 mod dataset;
 pub mod digits;
+pub mod fetch;
 pub mod fsdd;
 mod half;
+pub mod hash;
 pub mod idx;
 mod load;
+pub mod manifest;
 pub mod npy;
 pub mod npz;
+pub mod unpack;
 pub mod wav;
 pub mod wfdb;
 pub mod yin_yang;
 
 pub use dataset::{Dataset, Split};
 pub use load::{NAMES, default_folder, load, load_split};
+pub use manifest::Manifest;

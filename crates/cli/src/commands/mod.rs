@@ -1,6 +1,7 @@
 //! One file for each verb of the command line.
 
 pub mod bench;
+pub mod data;
 pub mod eval;
 mod limits;
 pub mod recipes;
