@@ -1,6 +1,8 @@
 //! What the tests of this crate share.
 #![allow(dead_code)] // each test binary uses a part
 
+pub mod server;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
