@@ -191,7 +191,10 @@ impl Show {
                 self.bar.set_message(name.to_string());
             }
             Event::Bytes { so_far } => self.bar.set_position(so_far),
-            Event::Resumed { at } => self.bar.reset_eta_to(at),
+            Event::Resumed { at } => {
+                self.bar.set_position(at);
+                self.bar.reset_eta();
+            }
             Event::Unpacking => self.bar.set_message("unpacking"),
             Event::Failed { from, why } => self.line(&format!("  {from}: {why}"), true),
             Event::Done(file) => {
