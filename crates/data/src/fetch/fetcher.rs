@@ -1,5 +1,6 @@
 //! One file's way from some source to its place.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct Fetcher<'a> {
     pub options: &'a Options,
     pub agent: ureq::Agent,
     pub tell: &'a mut dyn FnMut(Event),
+    /// Keeps other downloads out, from the first file on that is not there.
+    pub lock: Option<File>,
 }
 
 impl Fetcher<'_> {
@@ -70,6 +73,10 @@ impl Fetcher<'_> {
 
     /// Asks one source after the other.
     fn bring(&mut self, file: &Source) -> Result<Fetched> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(&self.folder)?);
+            self.record = Record::load(&self.folder)?;
+        }
         if let Some(fetched) = self.from_archive(file)? {
             return Ok(fetched);
         }
@@ -81,13 +88,15 @@ impl Fetcher<'_> {
             None => file.addresses(&self.manifest.mirrors),
         };
         let mut reasons = Vec::new();
-        for from in &sources {
+        for (i, from) in sources.iter().enumerate() {
             (self.tell)(Event::Trying { from });
             match self.source(file, from) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure::Fatal(e)) => return Err(e),
                 Err(Failure::Again(why) | Failure::Mirror(why)) => {
-                    (self.tell)(Event::Failed { from, why: &why });
+                    if i + 1 < sources.len() {
+                        (self.tell)(Event::Failed { from, why: &why });
+                    }
                     reasons.push(format!("{from}: {why}"));
                 }
             }
@@ -122,7 +131,12 @@ impl Fetcher<'_> {
         let target = self.folder.join(&file.name);
         for _ in 0..2 {
             let mut part = Part::open(&target)?;
-            self.transfer(file, from, &mut part)?;
+            if let Err(failed) = self.transfer(file, from, &mut part) {
+                if part.len() == 0 {
+                    part.discard()?;
+                }
+                return Err(failed);
+            }
             let sums = hash::of_file(part.path())?;
             match self.verify(file, &sums) {
                 Ok(_) => {
@@ -240,5 +254,22 @@ impl Fetcher<'_> {
             from: Some(from.into()),
             checked,
         })
+    }
+}
+
+/// Keeps other downloads out of `folder` as long as the result lives; a killed process lets go.
+fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).map_err(|e| Error::io("cannot create", folder, e))?;
+    let path = folder.join(".get.lock");
+    let file = File::create(&path).map_err(|e| Error::io("cannot write", &path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::invalid(
+            "download",
+            folder.display().to_string(),
+            "one at a time",
+            "another that is still running",
+        )),
+        Err(fs::TryLockError::Error(e)) => Err(Error::io("cannot lock", path, e)),
     }
 }

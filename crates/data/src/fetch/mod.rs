@@ -16,11 +16,10 @@ mod http;
 mod part;
 mod record;
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use cortado::{Error, Result};
+use cortado::Result;
 
 use crate::manifest::Manifest;
 use fetcher::Fetcher;
@@ -128,8 +127,6 @@ pub fn get(
     tell: &mut dyn FnMut(Event),
 ) -> Result<Vec<Fetched>> {
     let folder = folder.join(&manifest.name);
-    fs::create_dir_all(&folder).map_err(|e| Error::io("cannot create", &folder, e))?;
-    let _lock = lock(&folder)?;
     let mut fetcher = Fetcher {
         manifest,
         record: Record::load(&folder)?,
@@ -137,26 +134,11 @@ pub fn get(
         options,
         agent: http::agent(options),
         tell,
+        lock: None,
     };
     manifest
         .files
         .iter()
         .map(|file| fetcher.file(file))
         .collect()
-}
-
-/// Keeps other downloads out of `folder` as long as the result lives, and the process.
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(".get.lock");
-    let file = File::create(&path).map_err(|e| Error::io("cannot write", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::invalid(
-            "download",
-            folder.display().to_string(),
-            "one at a time",
-            "another that is still running",
-        )),
-        Err(fs::TryLockError::Error(e)) => Err(Error::io("cannot lock", path, e)),
-    }
 }
