@@ -549,7 +549,7 @@ fn archive_manifest(mirrors: &[&str], inside: &str) -> Manifest {
 fn hostile_archives_lead_to_the_next_mirror_and_leave_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut cut = archive("sounds/a.wav", &bytes(3000));
-    cut.truncate(2000);
+    cut.truncate(cut.len() - 20);
     let hostile = [
         archive("../../escaped", b"x"),
         archive("sounds/a.wav", &bytes(6000)),
