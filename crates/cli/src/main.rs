@@ -5,7 +5,7 @@ mod experiment;
 mod recipe;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, cost, eval, recipes, train};
+use commands::{bench, cost, data, eval, recipes, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
@@ -26,6 +26,8 @@ enum Command {
     Cost(cost::Args),
     /// Time training and inference on this machine
     Bench(bench::Args),
+    /// Download public data sets and check them
+    Data(data::Args),
     /// List the recipes
     Recipes {
         /// One JSON array
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Cost(args) => cost::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Recipes { json } => recipes::run(json),
     };
     match done {

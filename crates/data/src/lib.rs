@@ -2,6 +2,7 @@
 //!
 //! [`load`] finds a data set by name. A sample is a row of values in 0..=1, a signal in time, or the spikes of a sensor; it has
 //! a class, or the times of what it holds.
+//! Loading never downloads; [`fetch::get`] does, when it is asked to, by a [`Manifest`].
 //!
 //! ```
 //! let split = cortado_data::load("digits", &cortado_data::default_folder())?;
@@ -14,18 +15,23 @@ pub mod braille;
 mod dataset;
 pub mod digits;
 pub mod ecg;
+pub mod fetch;
 pub mod fsdd;
 mod half;
+pub mod hash;
 pub mod hdf5;
 pub mod idx;
 mod load;
+pub mod manifest;
 pub mod npy;
 pub mod npz;
 mod source;
 pub mod text;
+pub mod unpack;
 pub mod wav;
 pub mod wfdb;
 pub mod yin_yang;
 
 pub use dataset::{Dataset, Split};
 pub use load::{NAMES, default_folder, load, load_split};
+pub use manifest::Manifest;

@@ -1,11 +1,10 @@
 //! `cortado cost`: what inference costs a run's network, an ANN of the same shape beside it.
 
-use crate::experiment::{self, Folder};
+use crate::experiment::{self, Folder, Samples};
 use crate::recipe::Recipe;
 use anyhow::{Context, Result, bail};
 use cortado::cost::{Cost, Estimate, LEFT_OUT, Totals, measure};
 use cortado::network::Network;
-use cortado_data::Dataset;
 use serde::Serialize;
 use std::fmt;
 use std::io::Write;
@@ -89,7 +88,7 @@ pub struct Ann {
 pub fn cost_section(
     recipe: &Recipe,
     net: &Network<f32>,
-    data: &Dataset,
+    data: &Samples,
     samples: usize,
 ) -> Result<Section> {
     let ids: Vec<usize> = (0..data.len().min(samples)).collect();

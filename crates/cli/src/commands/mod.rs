@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cost;
+pub mod data;
 pub mod eval;
 mod limits;
 pub mod recipes;

@@ -3,6 +3,7 @@
 
 pub mod damage;
 pub mod formats;
+pub mod server;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
