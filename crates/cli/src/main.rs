@@ -2,10 +2,12 @@
 
 mod commands;
 mod experiment;
+mod observe;
 mod recipe;
+mod report;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, eval, recipes, train};
+use commands::{bench, eval, plot, recipes, report as report_command, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
@@ -24,6 +26,10 @@ enum Command {
     Eval(eval::Args),
     /// Time training and inference on this machine
     Bench(bench::Args),
+    /// Draw pictures of a run, or of ideas
+    Plot(plot::Args),
+    /// Write the page of a run again: report.html in its folder
+    Report(report_command::Args),
     /// List the recipes
     Recipes {
         /// One JSON array
@@ -37,6 +43,8 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Report(args) => report_command::run(&args),
         Command::Recipes { json } => recipes::run(json),
     };
     match done {

@@ -3,5 +3,7 @@
 pub mod bench;
 pub mod eval;
 mod limits;
+pub mod plot;
 pub mod recipes;
+pub mod report;
 pub mod train;

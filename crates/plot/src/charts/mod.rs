@@ -18,4 +18,4 @@ pub use raster::{Population, Raster};
 pub use steps::{Activity, Steps};
 pub use traces::{Membrane, Trace, Traces};
 pub use unit::{Unit, UnitInput};
-pub use weights::{Values, Weights};
+pub use weights::{CELLS, Values, Weights};
