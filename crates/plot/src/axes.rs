@@ -64,7 +64,7 @@ impl Panel {
     /// Ticks, grid and label of the vertical axis.
     pub fn axis_y(&self, svg: &mut Svg, label: &str) {
         let [left, top, w, h] = self.frame;
-        let (values, names) = ticks(self.y.domain, ((h / 32.0) as usize).clamp(2, 8));
+        let (values, names) = ticks(self.y.domain, ((h / 28.0) as usize).clamp(2, 8));
         for (v, name) in values.iter().zip(&names) {
             let y = self.y.at(*v);
             svg.grid([left, y], [left + w, y]);

@@ -10,7 +10,7 @@ use cortado_plot::charts::{Membrane, Population, Raster, Trace, Traces};
 const NEURONS: usize = 4;
 
 /// Outputs of a readout that are drawn.
-const OUTPUTS: usize = 7;
+const OUTPUTS: usize = 10;
 
 /// Spikes of the input and of all populations under a test sample.
 pub fn raster(scene: &Scene, sample: usize) -> Result<Raster> {
@@ -95,7 +95,9 @@ pub fn traces(scene: &Scene, sample: usize, node: Option<&str>) -> Result<Traces
     let (values, spikes) = (traces(0), traces(1));
     if chosen.spec.output == Output::Spikes {
         for ((n, values), spikes) in neurons.iter().zip(values).zip(&spikes) {
-            let name = format!("{}, neuron {n}: {} spikes", chosen.name, ones(spikes).len());
+            let count = ones(spikes).len();
+            let plural = if count == 1 { "" } else { "s" };
+            let name = format!("{}, neuron {n}: {count} spike{plural}", chosen.name);
             let trace = Trace {
                 name: name.clone(),
                 values,

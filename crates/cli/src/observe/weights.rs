@@ -106,7 +106,10 @@ fn fields(data: Vec<f64>, outputs: usize, size: [usize; 2]) -> (String, Values) 
     order.truncate((CELLS / 2 / each.max(1)).clamp(1, TILES));
     order.sort_unstable();
     let what = match order.len() < outputs {
-        true => format!("the {} of {outputs} neurons with the largest", order.len()),
+        true => format!(
+            "the {} of {outputs} neurons with the largest norm",
+            order.len()
+        ),
         false => format!("{outputs} neurons"),
     };
     let names = order.iter().map(|j| j.to_string()).collect();

@@ -5,7 +5,7 @@ use cortado_plot::Chart;
 use serde_json::Value;
 
 /// Width at which charts are drawn: text is readable on a telephone, and two stand side by side on a screen.
-const WIDTH: f64 = 480.0;
+const WIDTH: f64 = 420.0;
 
 /// Text as HTML holds it.
 pub fn escape(text: &str) -> String {
@@ -48,7 +48,8 @@ pub fn table(head: &[String], rows: &[Vec<String>], numbers: usize) -> String {
     } else {
         format!("<thead>{}</thead>\n", line("th", head))
     };
-    format!("<div class=\"box\"><table>\n{head}<tbody>{body}</tbody></table></div>\n")
+    let class = if rows.len() > 20 { "box long" } else { "box" };
+    format!("<div class=\"{class}\"><table>\n{head}<tbody>{body}</tbody></table></div>\n")
 }
 
 /// Text as it stands, in a box that scrolls.

@@ -49,7 +49,7 @@ const CARDS: [(&str, &str, &str); 12] = [
     ("synops_per_sample", "synaptic operations per sample", ""),
     ("spikes_per_hour", "spikes per hour", ""),
     ("epochs", "epochs", ""),
-    ("seconds", "seconds", ""),
+    ("seconds", "took", "s"),
 ];
 
 fn result(r: &Report) -> Result<Option<String>> {
@@ -75,6 +75,7 @@ fn result(r: &Report) -> Result<Option<String>> {
         match (&result[key], unit) {
             (Value::Null, _) => {}
             (v, "%") => card(&format!("{:.2} %", 100.0 * v.as_f64().unwrap_or(0.0)), name),
+            (v, "s") => card(&format!("{:.1} s", v.as_f64().unwrap_or(0.0)), name),
             (v, _) => card(&grouped(v), name),
         }
     }
@@ -199,7 +200,7 @@ fn all_metrics(r: &Report) -> Result<Option<String>> {
             .iter()
             .map(|(k, v)| vec![k.clone(), short(v)])
             .collect();
-        out += &format!("<h3>Test</h3>\n{}", table(&[], &rows, 1));
+        out += &format!("<h3>Test</h3>\n{}", table(&[], &rows, 2));
     }
     Ok(Some(out))
 }

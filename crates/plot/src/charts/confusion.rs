@@ -51,8 +51,8 @@ impl Confusion {
             );
             if both {
                 let size = (side * 0.24).clamp(7.0, 10.0);
-                let percent = format!("{:.3}", rate * 100.0);
-                let percent = percent.get(..4).unwrap_or(&percent).trim_end_matches('.');
+                let percent = format!("{:.1}", rate * 100.0);
+                let percent = percent.trim_end_matches(".0");
                 let font = Font { size, ..middle };
                 svg.text(
                     [cx, y + side / 2.0 + size + 2.0],
@@ -125,7 +125,7 @@ impl Chart for Confusion {
         let foot = top + grid + if slanted { long + 26.0 } else { 32.0 };
         svg.text([left + grid / 2.0, foot], middle, "decision");
         let font = Font::new(SMALL).fill(DIM).anchor(Anchor::End);
-        svg.text([left + grid + 58.0, top - 8.0], font, "found, %");
+        svg.text([left + grid + 58.0, top - 8.0], font, "recall (%)");
         Ok(Figure::new(&self.title, width, foot + MARGIN, svg))
     }
 }

@@ -68,6 +68,12 @@ impl Cell {
         let [left, top, ..] = frame;
         svg.text([left, top - 20.0], Font::new(12.5).fill(INK), &self.title);
         svg.text([left, top - 6.0], Font::new(SMALL).fill(DIM), &self.note);
+        if let Some(x) = self.impulse.filter(|&x| panel.x.holds(x)) {
+            let at = panel.x.at(x);
+            let shaft = r##"class="impulse" stroke="#0072B2" stroke-width="5""##;
+            svg.line([at, panel.y.at(0.0)], [at, top + 10.0], shaft);
+            svg.arrow([at, top + 10.0], [at, top + 3.0], "#0072B2");
+        }
         for line in &self.lines {
             if line.style == 0 {
                 self.fill(svg, &panel, line);
@@ -79,10 +85,6 @@ impl Cell {
                 line.points.iter().copied(),
                 stroke(line.style),
             );
-        }
-        if let Some(x) = self.impulse.filter(|&x| panel.x.holds(x)) {
-            let at = panel.x.at(x);
-            svg.arrow([at, panel.y.at(0.0)], [at, top + 6.0], "#0072B2");
         }
         svg.end();
     }

@@ -91,7 +91,7 @@ impl Raster {
     fn population(&self, svg: &mut Svg, i: usize, frame: [f64; 4]) {
         let p = &self.populations[i];
         let (time, span) = self.time();
-        let panel = Panel::new(frame, span, [-0.5, p.neurons as f64 - 0.5]);
+        let panel = Panel::new(frame, span, [-1.0, p.neurons as f64]);
         let rate = p.spikes.len() as f64 / (self.steps as f64 * self.dt * p.neurons.max(1) as f64);
         panel.begin(svg, &p.name);
         panel.axis_x(svg, "", false);
@@ -102,7 +102,7 @@ impl Raster {
         // One mark for each pixel that has a spike: there may be more neurons than pixels.
         let [_, _, w, h] = frame;
         let tall = (h / p.neurons.max(1) as f64 * 0.8).clamp(1.5, 9.0);
-        let wide = (w / self.steps as f64 * 0.35).clamp(1.2, 3.0);
+        let wide = (w / self.steps as f64 * 0.35).clamp(1.2, 9.0);
         let (mut path, mut seen) = (Path::default(), HashSet::new());
         for &[t, n] in &p.spikes {
             let x = panel.x.at(f64::from(t) * self.dt * time.factor);

@@ -4,7 +4,7 @@ use crate::axes::{Panel, SMALL, legend, stroke};
 use crate::colour::{DIM, INK, SERIES, series};
 use crate::error::{Error, Result};
 use crate::figure::{Chart, Figure, MARGIN, heading, page};
-use crate::scale::{Time, extent, padded};
+use crate::scale::{Time, extent, padded, short};
 use crate::svg::{Anchor, Font, Path, Svg, escape};
 use serde::Serialize;
 
@@ -92,7 +92,8 @@ impl Membrane {
             let style = format!(r#"class="threshold" stroke="{DIM}" stroke-dasharray="6 4""#);
             svg.line([left, at], [left + w, at], &style);
             let font = Font::new(SMALL).fill(DIM).anchor(Anchor::End);
-            svg.text([left + w - 4.0, at - 4.0], font, "threshold");
+            let words = format!("dashed: threshold, {} {}", short(v), self.unit);
+            svg.text([left + w, frame[1] - 6.0], font, words.trim_end());
         }
         for (i, trace) in self.traces.iter().enumerate() {
             let wide = if trace.strong { 2.6 } else { 1.5 };

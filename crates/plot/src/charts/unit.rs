@@ -97,11 +97,9 @@ impl Unit {
                 font,
                 &format!("{} = {}", name("x", i), short(input.value)),
             );
-            let along = 0.42;
-            let at = [
-                from[0] + along * (sum[0] - from[0]),
-                y + along * (sum[1] - y) - 5.0,
-            ];
+            // Above a line that falls or is level, below one that rises.
+            let side = if y > sum[1] + 1.0 { 15.0 } else { -6.0 };
+            let at = [(from[0] + sum[0]) / 2.0, (y + sum[1]) / 2.0 + side];
             let label = format!("× {}", short(input.weight));
             svg.text(
                 at,
@@ -182,7 +180,7 @@ impl Unit {
         let [left, _, wide, _] = frame;
         let entries = [
             ("max(0, a)".into(), dashed),
-            ("spikes per step".into(), solid),
+            ("spikes per step, leaky".into(), solid),
         ];
         legend(svg, [left, frame[1] - 24.0], wide, &entries);
     }
@@ -200,9 +198,9 @@ impl Unit {
         }
         let frame = [
             left,
-            top + n * row + 14.0,
+            top + n * row + 22.0,
             wide,
-            high - (n + 1.0) * row - 20.0,
+            high - (n + 1.0) * row - 28.0,
         ];
         let values = self.membrane.iter().copied();
         let [a, b] = extent(values.chain([0.0, self.threshold])).unwrap_or([0.0, 1.0]);
@@ -217,12 +215,9 @@ impl Unit {
             [left + wide, at],
             &format!(r#"class="threshold" stroke="{DIM}" stroke-dasharray="6 4""#),
         );
-        let font = Font::new(SMALL).fill(DIM);
-        svg.text(
-            [left + 5.0, at - 4.0],
-            font,
-            "threshold: a spike, and v is lowered",
-        );
+        let words = "at the threshold (dashed) it fires, and v is lowered by as much";
+        let words = crate::text::cut(words, SMALL, wide);
+        svg.text([left, frame[1] - 6.0], Font::new(SMALL).fill(DIM), &words);
         // Down to what the reset left, in the step of the spike.
         let after = |t: usize, v: f64| {
             self.spikes

@@ -4,7 +4,7 @@ use crate::axes::{BODY, Panel, SMALL};
 use crate::colour::{DIM, SERIES, diverging};
 use crate::error::{Error, Result};
 use crate::figure::{Chart, Figure, MARGIN, heading, page};
-use crate::scale::{extent, short};
+use crate::scale::{Scale, extent, short};
 use crate::svg::{Anchor, Font, Px, Svg};
 use serde::Serialize;
 use std::fmt::Write;
@@ -149,18 +149,15 @@ impl Weights {
         let w = (room / across as f64).min(18.0);
         let h = (320.0 / high as f64).clamp(1.0, 18.0).min(w.max(4.0) * 4.0);
         let frame = [left, top, w * across as f64, h * high as f64];
-        let panel = Panel::new(
-            frame,
-            [-0.5, across as f64 - 0.5],
-            [high as f64 - 0.5, -0.5],
-        );
         // The first row is at the top.
+        let down = Scale {
+            domain: [-0.5, high as f64 - 0.5],
+            range: [top, top + frame[3]],
+        };
+        let span = [-0.5, across as f64 - 0.5];
         let panel = Panel {
-            y: crate::scale::Scale {
-                domain: [-0.5, high as f64 - 0.5],
-                range: [top, top + frame[3]],
-            },
-            ..panel
+            y: down,
+            ..Panel::new(frame, span, [0.0, 1.0])
         };
         panel.begin(svg, &self.title);
         panel.axis_x(svg, columns, true);

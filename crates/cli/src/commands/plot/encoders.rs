@@ -18,7 +18,7 @@ enum Show {
     Few,
     /// A slow wave with a quick one on it, a frame each millisecond.
     Wave,
-    /// A tone that rises from 300 Hz to 3 kHz, at 16 kHz.
+    /// A tone that rises from 300 Hz to 3 kHz in the time that is drawn, and on, at 16 kHz.
     Chirp,
 }
 
@@ -107,7 +107,7 @@ impl Show {
                 Some(1e-3),
             ),
             Self::Chirp => (
-                (0..1600)
+                (0..2400)
                     .map(|i| chirp(f64::from(i) / 16e3) as f32)
                     .collect(),
                 Some(1.0 / 16e3),

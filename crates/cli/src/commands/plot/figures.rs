@@ -20,8 +20,8 @@ pub fn all() -> Result<Vec<Idea>> {
 const DT: f64 = 1e-3;
 const STEPS: usize = 100;
 /// What goes in, and how it is weighed.
-const VALUES: [f32; 3] = [0.6, 0.3, 0.2];
-const WEIGHTS: [f32; 3] = [0.7, 0.5, -0.4];
+const VALUES: [f32; 3] = [0.4, 0.2, 0.3];
+const WEIGHTS: [f32; 3] = [0.6, 0.4, -0.3];
 
 /// A leaky integrate-and-fire neuron behind three weights: time constant 20 ms, threshold 1, reset by subtraction; a weighted
 /// spike is added to the membrane.
@@ -99,15 +99,15 @@ fn round(v: f32) -> f64 {
     (f64::from(v) * 1e4).round() / 1e4
 }
 
-/// Spikes per step against the mean weighted sum, over 2000 steps of independent spikes like those of the figure: all values times
+/// Spikes per step against the mean weighted sum, over 20,000 steps of independent spikes like those of the figure: all values times
 /// a factor, and with the signs of the weights turned for what is below 0.
 fn response(net: &Network<f32>) -> Result<Vec<[f64; 2]>> {
-    let steps = 2000;
+    let steps = 20_000;
     let mut curve = Vec::new();
     let mut turned = neuron()?;
     turned.set("w.weight", &WEIGHTS.map(|w| -w))?;
     let mean: f32 = VALUES.iter().zip(WEIGHTS).map(|(v, w)| v * w).sum();
-    for k in -4..=16i16 {
+    for k in -10..=25i16 {
         let factor = f32::from(k) / 10.0;
         let values = VALUES.map(|v| (v * factor.abs()).min(1.0));
         let at = Presentation {
@@ -141,7 +141,7 @@ const SHAPES: [(Shape, &str, &str); 8] = [
     (
         Shape::MultiGaussian,
         "multi-Gaussian",
-        "a Gaussian less two wide ones",
+        "1.15 N(0, s) − 0.15 N(±s, 6s), s = 1/k",
     ),
 ];
 
@@ -188,7 +188,7 @@ pub fn surrogates() -> Grid {
         });
     }
     Grid {
-        title: "A spike has no useful derivative: what learning puts in its place".into(),
+        title: "The derivative of a spike, and what learning puts in its place".into(),
         columns: 3,
         x: "gap to threshold x".into(),
         cells,
