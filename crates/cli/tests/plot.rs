@@ -257,6 +257,18 @@ fn the_report_stands_alone() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), page);
 }
 
+/// The page is as readable to others as any file that the user makes.
+#[cfg(unix)]
+#[test]
+fn the_report_has_the_rights_of_other_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |name: &str| {
+        let file = trained().0.join(name);
+        std::fs::metadata(file).unwrap().permissions().mode()
+    };
+    assert_eq!(mode("report.html"), mode("metrics.jsonl"));
+}
+
 /// A report that cannot be written warns, and the run is done.
 #[test]
 fn a_report_never_breaks_a_run() {

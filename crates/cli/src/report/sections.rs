@@ -106,7 +106,9 @@ fn learning(r: &Report) -> Result<Option<String>> {
     if r.epochs.is_empty() {
         return Ok(None);
     }
-    let chart = curves(r.folder, &r.scene.recipe.about)?;
+    let mut chart = curves(r.folder, &r.scene.recipe.about)?;
+    // The page says it already.
+    chart.title.clear();
     Ok(figures(&[figure(
         &chart,
         "Means over an epoch in training; the dot is the test after the last epoch.",

@@ -104,6 +104,8 @@ impl Chart for Curves {
         let Some([a, b]) = extent(points().filter(|p| p[1].is_finite()).map(|p| p[0])) else {
             return Err(Error::empty("points", "curves"));
         };
+        // One epoch stands in the middle.
+        let [a, b] = if a < b { [a, b] } else { [a - 1.0, b + 1.0] };
         let mut svg = Svg::default();
         let y = heading(&mut svg, &self.title, width) + 20.0;
         let n = self.metrics.len() as f64;

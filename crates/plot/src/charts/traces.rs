@@ -159,7 +159,7 @@ impl Chart for Traces {
         let mut single = 0;
         for (i, m) in self.membranes.iter().enumerate() {
             let last = i + 1 == self.membranes.len();
-            let high = if m.traces.len() > 1 { 130.0 } else { 78.0 };
+            let high = if m.traces.len() > 1 { 130.0 } else { 92.0 };
             y += 20.0;
             let first = if m.traces.len() == 1 { single } else { 0 };
             single += usize::from(m.traces.len() == 1);
