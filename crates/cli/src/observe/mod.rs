@@ -10,14 +10,13 @@ pub use sample::{raster, traces};
 pub use survey::Survey;
 pub use weights::{nodes as weighted, weights};
 
-use crate::experiment;
+use crate::experiment::{self, Samples};
 use crate::recipe::Recipe;
 use anyhow::{Result, bail};
 use cortado::learn::Targets;
-use cortado::network::{Network, NodeKind};
+use cortado::network::{Network, NodeKind, Values};
 use cortado::neuron::{Output, Spec, models};
 use cortado::sim::clock::Input;
-use cortado_data::Dataset as Samples;
 
 /// A trained network and what it is tested on.
 pub struct Scene<'a> {
@@ -35,7 +34,7 @@ pub struct Population {
     pub name: String,
     /// What its model says of itself.
     pub spec: &'static Spec,
-    /// The threshold of each neuron, or of all; none of one that hands on its membrane.
+    /// The threshold of each neuron, or of all; none of one that hands on its membrane, or where it is not known.
     pub threshold: Vec<f64>,
 }
 
@@ -64,8 +63,12 @@ impl Scene<'_> {
                     .param("v_threshold")
                     .filter(|_| spec.output == Output::Spikes)
                 {
-                    let stated = params.get("v_threshold").map(|v| v.as_slice().to_vec());
-                    threshold = stated.unwrap_or_else(|| vec![spec.params[k].default]);
+                    threshold = match params.get("v_threshold") {
+                        None => vec![spec.params[k].default],
+                        Some(Values::One(v)) => vec![*v],
+                        Some(Values::Each(v)) => v.clone(),
+                        Some(_) => Vec::new(),
+                    };
                     if let Some(p) = self.net.param(&format!("{}.v_threshold", node.name)) {
                         threshold = p.values().into_iter().map(f64::from).collect();
                     }

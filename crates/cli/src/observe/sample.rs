@@ -132,10 +132,10 @@ pub fn traces(scene: &Scene, sample: usize, node: Option<&str>) -> Result<Traces
                 j.to_string()
             },
             values: values[j].clone(),
-            spikes: if r.threshold.is_empty() {
-                Vec::new()
-            } else {
+            spikes: if r.spec.output == Output::Spikes {
                 ones(&spikes[j])
+            } else {
+                Vec::new()
             },
             strong: Some(j) == label,
         };

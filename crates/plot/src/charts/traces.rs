@@ -61,7 +61,7 @@ impl Membrane {
         let step = dt * time.factor;
         let values = self.traces.iter().flat_map(|t| t.values.iter().copied());
         let [a, b] = extent(values.chain(self.threshold)).unwrap_or([0.0, 1.0]);
-        let fires = self.threshold.is_some();
+        let fires = self.threshold.is_some() || self.traces.iter().any(|t| !t.spikes.is_empty());
         let mut y = padded([a.min(0.0), b], 0.06);
         if fires {
             y[1] += (y[1] - y[0]) * BAND / (frame[3] - BAND);
