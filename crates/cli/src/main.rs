@@ -2,10 +2,12 @@
 
 mod commands;
 mod experiment;
+mod observe;
 mod recipe;
+mod report;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, cost, data, eval, recipes, train};
+use commands::{bench, cost, data, eval, plot, recipes, report as report_command, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
@@ -28,6 +30,10 @@ enum Command {
     Bench(bench::Args),
     /// Download public data sets and check them
     Data(data::Args),
+    /// Draw pictures of a run, or of ideas
+    Plot(plot::Args),
+    /// Write the page of a run again: report.html in its folder
+    Report(report_command::Args),
     /// List the recipes
     Recipes {
         /// One JSON array
@@ -43,6 +49,8 @@ fn main() -> ExitCode {
         Command::Cost(args) => cost::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Report(args) => report_command::run(&args),
         Command::Recipes { json } => recipes::run(json),
     };
     match done {

@@ -5,5 +5,7 @@ pub mod cost;
 pub mod data;
 pub mod eval;
 mod limits;
+pub mod plot;
 pub mod recipes;
+pub mod report;
 pub mod train;

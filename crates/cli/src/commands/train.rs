@@ -1,7 +1,9 @@
 //! `cortado train`: a recipe from data to test accuracy.
 
 use crate::experiment::{self, Folder};
+use crate::observe::Scene;
 use crate::recipe::{self, Recipe};
+use crate::report;
 use anyhow::{Context, Result};
 use cortado::learn::Fit;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -112,6 +114,14 @@ fn train(args: &Args, recipe: &Recipe, folder: &Folder, resume: bool) -> Result<
     result["seconds"] = json!(seconds());
     result["run"] = json!(folder.path().display().to_string());
     folder.log(&result)?;
+    let scene = Scene {
+        recipe,
+        net: &fit.net,
+        test: &split.test,
+    };
+    if let Err(e) = report::write(&scene, folder.path()) {
+        report::warn("anything", &e);
+    }
     writeln!(std::io::stdout(), "{result}").context("cannot write the result")
 }
 

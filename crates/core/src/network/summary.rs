@@ -13,12 +13,10 @@ impl<R: Lanes> Network<R> {
             _ => 0,
         }
     }
-}
 
-/// One row for each node: name, what it is, where its input comes from, shape, parameters, and multiply-accumulates
-/// of a step if everything fired.
-impl<R: Lanes> fmt::Display for Network<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The network as a table, the head first and the total last: name, what it is, where its input comes from, shape,
+    /// parameters, and multiply-accumulates of a step if everything fired.
+    pub fn table(&self) -> Vec<[String; 6]> {
         let mut rows =
             vec![["node", "kind", "from", "shape", "parameters", "MAC / step"].map(String::from)];
         for (i, node) in self.nodes.iter().enumerate() {
@@ -58,6 +56,14 @@ impl<R: Lanes> fmt::Display for Network<R> {
             self.parameters().to_string(),
             total.to_string(),
         ]);
+        rows
+    }
+}
+
+/// The table as text.
+impl<R: Lanes> fmt::Display for Network<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.table();
         let width: [usize; 6] = std::array::from_fn(|c| {
             let cells = rows.iter().map(|r| r[c].chars().count());
             cells.max().unwrap_or(0)

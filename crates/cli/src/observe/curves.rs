@@ -1,0 +1,79 @@
+//! Learning curves from the metrics of a run.
+
+use anyhow::{Context, Result, bail};
+use cortado_plot::charts::{Curve, Curves, Metric};
+use serde_json::Value;
+use std::path::Path;
+
+/// The lines of a run's `metrics.jsonl`: one for each epoch, and the last result of the test if there is one.
+pub fn metrics(folder: &Path) -> Result<(Vec<Value>, Option<Value>)> {
+    let path = folder.join("metrics.jsonl");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let (mut epochs, mut result) = (Vec::new(), None);
+    for (i, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
+        let line: Value = serde_json::from_str(line)
+            .with_context(|| format!("{}, line {}", path.display(), i + 1))?;
+        match line["epoch"].is_number() {
+            true => epochs.push(line),
+            false => result = Some(line),
+        }
+    }
+    Ok((epochs, result))
+}
+
+/// Loss and accuracy of training and test.
+///
+/// # Errors
+/// Metrics that cannot be read, or without an epoch.
+pub fn curves(folder: &Path, about: &str) -> Result<Curves> {
+    let (epochs, result) = metrics(folder)?;
+    if epochs.is_empty() {
+        bail!("{}: no epoch has been finished", folder.display());
+    }
+    let line = |key: &str, factor: f64| -> Vec<[f64; 2]> {
+        let point = |e: &Value| Some([e["epoch"].as_f64()?, factor * e[key].as_f64()?]);
+        epochs.iter().filter_map(point).collect()
+    };
+    let last = epochs
+        .last()
+        .and_then(|e| e["epoch"].as_f64())
+        .unwrap_or(0.0);
+    let mut metrics = Vec::new();
+    for (key, name, factor) in [("loss", "loss", 1.0), ("accuracy", "accuracy (%)", 100.0)] {
+        let mut curves = vec![Curve {
+            name: "training".into(),
+            points: line(key, factor),
+        }];
+        let held = line(&format!("test_{key}"), factor);
+        let tested = result.as_ref().and_then(|r| r[key].as_f64());
+        let points = if held.is_empty() {
+            tested.map(|v| vec![[last, factor * v]]).unwrap_or_default()
+        } else {
+            held
+        };
+        // Without classes nothing is right or wrong.
+        if key == "accuracy" && result.is_some() && points.is_empty() {
+            continue;
+        }
+        curves.push(Curve {
+            name: "test".into(),
+            points,
+        });
+        curves.retain(|c| !c.points.is_empty());
+        if !curves.is_empty() {
+            metrics.push(Metric {
+                name: name.into(),
+                curves,
+            });
+        }
+    }
+    Ok(Curves {
+        title: format!("Learning: {about}"),
+        metrics,
+    })
+}

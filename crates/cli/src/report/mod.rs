@@ -1,0 +1,88 @@
+//! `report.html`: a run on one page that needs no network.
+
+mod html;
+mod sections;
+
+use crate::observe::{Scene, Survey, metrics};
+use anyhow::Result;
+use cortado::learn::write_atomic;
+use html::escape;
+use sections::sections;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Test samples that the report looks at.
+const SAMPLES: usize = 1000;
+
+/// What sections are written from.
+pub struct Report<'a> {
+    /// The network and its data.
+    scene: &'a Scene<'a>,
+    /// Folder of the run.
+    folder: &'a Path,
+    /// One line for each epoch.
+    epochs: Vec<Value>,
+    /// The result of the test, if there has been one.
+    result: Option<Value>,
+    /// What the network makes of test samples, if they have classes.
+    survey: Option<Survey>,
+}
+
+/// Writes `report.html` into the folder of a run; where it is. A section that fails is left out with a warning on stderr.
+///
+/// # Errors
+/// Metrics that cannot be read; a file that cannot be written.
+pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
+    let (epochs, result) = metrics(folder)?;
+    let classes = scene.test.classes > 0 && scene.test.len() > 0;
+    let survey = classes.then(|| Survey::new(scene, SAMPLES));
+    let survey = survey.and_then(|s| s.map_err(|e| warn("the test samples", &e)).ok());
+    let report = Report {
+        scene,
+        folder,
+        epochs,
+        result,
+        survey,
+    };
+    let path = folder.join("report.html");
+    write_atomic(&path, report.html().as_bytes())?;
+    Ok(path)
+}
+
+/// Says on stderr what the report lacks.
+pub fn warn(what: &str, e: &anyhow::Error) {
+    eprintln!("warning: report without {what}: {e:#}");
+}
+
+impl Report<'_> {
+    fn html(&self) -> String {
+        let title = escape(&self.scene.recipe.about);
+        let (mut nav, mut body) = (String::new(), String::new());
+        for section in sections() {
+            match (section.write)(self) {
+                Ok(Some(content)) => {
+                    let (id, name) = (section.id, section.title);
+                    nav += &format!("<a href=\"#{id}\">{name}</a>\n");
+                    body +=
+                        &format!("<section id=\"{id}\">\n<h2>{name}</h2>\n{content}</section>\n");
+                }
+                Ok(None) => {}
+                Err(e) => warn(section.title, &e),
+            }
+        }
+        let name = self
+            .folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>\n\
+             <p class=\"sub\">run <b>{}</b>, cortado {}</p>\n<nav>\n{nav}</nav>\n</header>\n{body}</main>\n</body>\n</html>\n",
+            include_str!("report.css"),
+            escape(&name),
+            env!("CARGO_PKG_VERSION"),
+        )
+    }
+}
