@@ -22,6 +22,9 @@ fn word<T: serde::de::DeserializeOwned>(v: &Value) -> T {
     serde_json::from_value(v.clone()).unwrap()
 }
 
+/// The name of an option, and what changes it.
+type Turn = (&'static str, fn(&mut Convention));
+
 /// The preset of a case, with its overrides.
 fn convention(case: &Value) -> Convention {
     let mut c = Convention::preset(case["preset"].as_str().unwrap()).unwrap();
@@ -141,7 +144,7 @@ fn presets_are_the_frameworks_they_are_named_for() {
 #[test]
 fn every_option_of_a_preset_matters() {
     let file = golden();
-    let turn: [(&str, fn(&mut Convention)); 5] = [
+    let turns: [Turn; 5] = [
         ("decay", |c| {
             c.decay = match c.decay {
                 Decay::Euler => Decay::Exact,
@@ -173,7 +176,7 @@ fn every_option_of_a_preset_matters() {
             }
         }),
     ];
-    for (name, turn) in turn {
+    for (name, turn) in turns {
         for preset in Convention::PRESETS.iter().skip(2) {
             let cases = file["cases"].as_array().unwrap().iter();
             let mut cases = cases.filter(|c| c["preset"] == **preset);
