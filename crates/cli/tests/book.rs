@@ -26,7 +26,7 @@ struct Block {
     /// The line of the opening fence, from 1.
     line: usize,
     text: String,
-    /// The paragraph behind it.
+    /// The first line behind it.
     after: String,
 }
 
@@ -78,7 +78,7 @@ fn blocks(text: &str) -> Vec<Block> {
                 block.text += line;
                 block.text += "\n";
             }
-            (None, None) if n < last_closed + 4 => {
+            (None, None) if n <= last_closed + 2 => {
                 if let Some(block) = blocks.last_mut() {
                     block.after += line;
                 }
@@ -150,10 +150,13 @@ fn run(page: &Page) -> Vec<String> {
                 continue;
             }
             "sh,norun" => {
-                let because = "It is not run with the book because ";
+                let because = "<!-- not run: ";
                 match block.after.strip_prefix(because) {
-                    Some(reason) => say(&format!("NOT RUN: {at}: {reason}")),
-                    None => wrong.push(format!("{at}: no paragraph '{because}...' behind it")),
+                    Some(reason) => say(&format!(
+                        "NOT RUN: {at}: {}",
+                        reason.trim_end_matches(" -->")
+                    )),
+                    None => wrong.push(format!("{at}: no '{because}REASON -->' behind it")),
                 }
                 continue;
             }
