@@ -18,3 +18,12 @@ compare *args:
 # The documentation
 doc:
     cargo doc --no-deps --workspace --open
+
+# The book as a site (needs mdbook)
+book:
+    mdbook serve docs --open
+
+# The pictures of the book, by the commands that stand in it
+book-pictures:
+    mkdir -p docs/book/images
+    CORTADO_BOOK_IMAGES={{justfile_directory()}}/docs/book/images cargo test --release -p cortado-cli --test book every_command_runs

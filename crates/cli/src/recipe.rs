@@ -190,7 +190,7 @@ fn find(value: &Value, key: &str) -> bool {
     key.split('.').try_fold(value.clone(), step).is_some()
 }
 
-/// Puts a value at a dotted key; a float stays one.
+/// Puts a value at a dotted key; a float stays one, and a text.
 fn put(value: &mut Value, key: &str, new: Value) -> bool {
     let (part, rest) = match key.split_once('.') {
         Some((part, rest)) => (part, Some(rest)),
@@ -211,6 +211,10 @@ fn put(value: &mut Value, key: &str, new: Value) -> bool {
         (Some(slot), None) => {
             *slot = match (&*slot, new) {
                 (Value::Float(_), Value::Integer(i)) => Value::Float(i as f64),
+                (
+                    Value::String(_),
+                    v @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_)),
+                ) => Value::String(v.to_string()),
                 (_, v) => v,
             };
             true
@@ -275,6 +279,7 @@ mod tests {
             "train.epochs=3",
             "train.optimizer.rate=1",
             "train.objective.truncate=4",
+            "data.split=3",
             "network.nodes.fc1.n=100",
             "network.nodes.2.params.tau_mem=2e-3",
         ]
@@ -282,6 +287,7 @@ mod tests {
         let r = load("digits", &set).unwrap();
         assert_eq!((r.seed, r.train.epochs), (7, 3));
         assert_eq!(r.train.optimizer.rate, 1.0);
+        assert_eq!(r.data.split, "3");
         assert_eq!(r.train.objective.truncate, Some(4));
         let text = format!("{:?}", r.network.nodes);
         assert!(

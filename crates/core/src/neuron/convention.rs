@@ -112,8 +112,10 @@ impl Convention {
 
     /// The convention of a framework or of a golden file.
     ///
-    /// `snntorch` is `Leaky`, `norse` the box LIF, `spikingjelly` `LIFNode` with `decay_input`, `sinabs` `LIF`
-    /// with `norm_input`, `rockpool` `LIFTorch`, `spyx` `LIF`; each with its defaults.
+    /// `snntorch` is `Leaky` with reset by subtraction, `norse` the box LIF, `spikingjelly` `LIFNode` with `decay_input`,
+    /// `sinabs` `LIF` with `norm_input` and one spike a step at most, `rockpool` `LIFTorch` with one spike a step at most
+    /// and its weights times the decay of the synapse, `spyx` `LIF`, whose spikes come out one step later. The chapter on
+    /// discretisation in `docs/book` writes each update out; `tests/conventions_golden.rs` holds each to the framework.
     pub fn preset(name: &str) -> Option<Self> {
         let default = Self::default();
         let boxed = Self {
@@ -132,7 +134,8 @@ impl Convention {
                 reset: ResetTime::NextStep,
                 ..boxed
             },
-            "snntorch" => Self {
+            // Spyx moves its membrane as snnTorch does, and hands a spike on one step later.
+            "snntorch" | "spyx" => Self {
                 gain: Gain::Unscaled,
                 reset: ResetTime::NextStep,
                 ..boxed
@@ -154,11 +157,8 @@ impl Convention {
                 arrivals: Arrivals::BeforeFlow,
                 decay: Decay::ExponentialEuler,
                 gain: Gain::Unscaled,
+                threshold: Threshold::Ge,
                 ..default
-            },
-            "spyx" => Self {
-                gain: Gain::Unscaled,
-                ..boxed
             },
             _ => return None,
         })
