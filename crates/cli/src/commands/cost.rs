@@ -273,8 +273,8 @@ impl Section {
         for e in &self.energy {
             writeln!(
                 f,
-                "{}: MAC {:.2} pJ, AC {:.2} pJ",
-                e.precision.name, e.mac_pj, e.ac_pj
+                "{}: MAC {:.2} pJ, AC {:.2} pJ, ratio {:.1}",
+                e.precision.name, e.mac_pj, e.ac_pj, e.mac_pj / e.ac_pj
             )?;
         }
         Ok(())
@@ -291,7 +291,7 @@ fn words(text: &str) -> Vec<String> {
 /// Four digits that count.
 fn number(x: f64) -> String {
     let digits = match x.abs() {
-        a if a >= 1000.0 || a == 0.0 => 0,
+        a if a >= 1000.0 || a.fract() == 0.0 => 0,
         a if a >= 100.0 => 1,
         a if a >= 10.0 => 2,
         a if a >= 0.01 => 3,
