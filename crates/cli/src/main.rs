@@ -3,14 +3,17 @@
 mod commands;
 mod experiment;
 mod recipe;
+mod refs;
+mod stop;
+mod training;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, eval, recipes, train};
+use commands::{bench, eval, models, recipes, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
 #[derive(Parser)]
-#[command(name = "cortado", version)]
+#[command(name = "cortado", version, after_help = stop::CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,6 +33,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Neuron models: equations, parameters, units, sources
+    Models(models::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,19 +43,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Recipes { json } => recipes::run(json),
+        Command::Models(args) => models::run(&args),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) if closed(&e) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Whether whoever read our output has enough of it.
-fn closed(e: &anyhow::Error) -> bool {
-    let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
-    e.chain().any(|e| e.downcast_ref().is_some_and(broken))
+    stop::code(done)
 }
