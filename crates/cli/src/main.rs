@@ -7,8 +7,8 @@ mod refs;
 mod stop;
 mod training;
 
-use clap::{Parser, Subcommand};
-use commands::{bench, eval, models, recipes, train};
+use clap::{CommandFactory, Parser, Subcommand};
+use commands::{bench, completions, eval, inspect, man, models, recipes, train};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
@@ -35,6 +35,12 @@ enum Command {
     },
     /// Neuron models: equations, parameters, units, sources
     Models(models::Args),
+    /// What a run, a checkpoint, a recipe or a data file holds
+    Inspect(inspect::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write all pages into a folder
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +50,9 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Recipes { json } => recipes::run(json),
         Command::Models(args) => models::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     stop::code(done)
 }

@@ -48,7 +48,10 @@ impl Training<'_> {
         folder.rewind(fit.epochs(samples))?;
         stop::watch()?;
         let seconds = || before + start.elapsed().as_secs_f64();
-        let save = |fit: &Fit<f32>| fit.save(&folder.checkpoint(), json!({ "seconds": seconds() }));
+        let save = |fit: &Fit<f32>| {
+            let note = json!({ "seconds": seconds(), "samples": samples });
+            fit.save(&folder.checkpoint(), note)
+        };
         let mut say = Say::new(self.silent, recipe, &fit);
         let mut saved = Instant::now();
         while fit.epochs(samples) < recipe.train.epochs {

@@ -1,25 +1,28 @@
 //! One file for each verb of the command line.
 
 pub mod bench;
+pub mod completions;
 pub mod eval;
+pub mod inspect;
 mod limits;
+pub mod man;
 pub mod models;
 pub mod recipes;
 pub mod train;
 
 /// Rows as columns, each as wide as its widest cell, with `indent` before each row.
-pub fn align<const N: usize>(rows: &[[String; N]], indent: &str) -> String {
-    let width: [usize; N] = std::array::from_fn(|c| {
-        let cells = rows.iter().map(|r| r[c].chars().count());
-        cells.max().unwrap_or(0)
-    });
+pub fn align<R: AsRef<[String]>>(rows: &[R], indent: &str) -> String {
+    let columns = rows.iter().map(|r| r.as_ref().len()).max().unwrap_or(0);
+    let mut width = vec![0; columns];
+    for row in rows {
+        for (w, cell) in width.iter_mut().zip(row.as_ref()) {
+            *w = cell.chars().count().max(*w);
+        }
+    }
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(width)
-            .map(|(cell, w)| format!("{cell:w$}"))
-            .collect();
+        let cells = row.as_ref().iter().zip(&width);
+        let cells: Vec<String> = cells.map(|(cell, &w)| format!("{cell:w$}")).collect();
         text += &format!("{indent}{}\n", cells.join("  ").trim_end());
     }
     text
