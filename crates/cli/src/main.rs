@@ -4,15 +4,21 @@ mod commands;
 mod experiment;
 mod observe;
 mod recipe;
+mod refs;
 mod report;
+mod stop;
+mod training;
 
-use clap::{Parser, Subcommand};
-use commands::{bench, cost, data, eval, plot, recipes, report as report_command, train};
+use clap::{CommandFactory, Parser, Subcommand};
+use commands::{
+    bench, completions, cost, data, eval, inspect, man, models, plot, recipes,
+    report as report_command, train,
+};
 use std::process::ExitCode;
 
 /// Spiking neural networks: train them, test them, run them.
 #[derive(Parser)]
-#[command(name = "cortado", version)]
+#[command(name = "cortado", version, after_help = stop::CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,6 +46,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Neuron models: equations, parameters, units, sources
+    Models(models::Args),
+    /// What a run, a checkpoint, a recipe or a data file holds
+    Inspect(inspect::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write all pages into a folder
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,19 +66,10 @@ fn main() -> ExitCode {
         Command::Plot(args) => plot::run(&args),
         Command::Report(args) => report_command::run(&args),
         Command::Recipes { json } => recipes::run(json),
+        Command::Models(args) => models::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) if closed(&e) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("error: {e:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Whether whoever read our output has enough of it.
-fn closed(e: &anyhow::Error) -> bool {
-    let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
-    e.chain().any(|e| e.downcast_ref().is_some_and(broken))
+    stop::code(done)
 }

@@ -32,7 +32,15 @@ fn cost_counts_what_eval_counts_and_more() {
     ]);
     assert!(trained.status.success());
     let eval = json(&["eval", run, "--json"]);
-    let cost = json(&["cost", run, "--json", "--samples", "100000", "--threads", "1"]);
+    let cost = json(&[
+        "cost",
+        run,
+        "--json",
+        "--samples",
+        "100000",
+        "--threads",
+        "1",
+    ]);
     let again = json(&["cost", run, "--json", "--samples", "360", "--threads", "2"]);
     assert_eq!(cost, again);
     assert_eq!(cost["counts"]["samples"], 360);
@@ -52,7 +60,15 @@ fn cost_counts_what_eval_counts_and_more() {
     assert_eq!(cost["per_sample"]["footprint"], 4 * 4736);
     let text = cortado(&["cost", run, "--samples", "5"]);
     let text = String::from_utf8(text.stdout).unwrap();
-    for word in ["5 test samples", "fc2", "hidden", "45 nm", "Left out", "break-even", "ANN"] {
+    for word in [
+        "5 test samples",
+        "fc2",
+        "hidden",
+        "45 nm",
+        "Left out",
+        "break-even",
+        "ANN",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     let none = cortado(&["cost", run, "--samples", "0"]);

@@ -274,7 +274,10 @@ impl Section {
             writeln!(
                 f,
                 "{}: MAC {:.2} pJ, AC {:.2} pJ, ratio {:.1}",
-                e.precision.name, e.mac_pj, e.ac_pj, e.mac_pj / e.ac_pj
+                e.precision.name,
+                e.mac_pj,
+                e.ac_pj,
+                e.mac_pj / e.ac_pj
             )?;
         }
         Ok(())

@@ -103,18 +103,19 @@ impl<R: Lanes> Fit<R> {
     }
 
     /// Runs the epoch under way to its end: `batch` gives the samples of that number under that epoch's number, and
-    /// `after` is called after each step.
+    /// `after` is called after each step. An error of `after` stops the epoch between two steps: it may be saved there, and
+    /// goes on when it is called again.
     ///
     /// # Errors
     /// Those of [`Fit::step`] and of the two functions.
-    pub fn epoch(
+    pub fn epoch<E: From<Error>>(
         &mut self,
         samples: usize,
         mut batch: impl FnMut(&[usize], u64) -> Result<(Input<R>, Targets<'static>)>,
-        mut after: impl FnMut(&Self) -> Result<()>,
-    ) -> Result<BatchReport> {
+        mut after: impl FnMut(&Self) -> std::result::Result<(), E>,
+    ) -> std::result::Result<BatchReport, E> {
         if samples == 0 {
-            return Err(Error::invalid("samples", "training", "at least one", 0));
+            return Err(Error::invalid("samples", "training", "at least one", 0).into());
         }
         let (batches, epoch) = (self.batches(samples), self.epochs(samples));
         let mut order: Vec<usize> = (0..samples).collect();

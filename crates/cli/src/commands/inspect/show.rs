@@ -1,0 +1,89 @@
+//! What was found, for people.
+
+use serde_json::Value;
+
+/// The first line: kind, path and size.
+pub fn head(value: &Value) -> String {
+    let word = |key: &str| value[key].as_str().unwrap_or_default();
+    let bytes = value["bytes"].as_u64().unwrap_or(0);
+    format!("{} {}, {}\n", word("kind"), word("path"), size(bytes))
+}
+
+/// Bytes in the unit that fits.
+fn size(bytes: u64) -> String {
+    let units = ["bytes", "kB", "MB", "GB", "TB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} bytes"),
+        _ => format!("{value:.1} {}", units[unit]),
+    }
+}
+
+/// The other keys, but for those that were `said`: one in a line, objects indented, rows of objects as a table.
+pub fn rest(value: &Value, said: &[&str]) -> String {
+    let mut text = String::new();
+    for (key, v) in value.as_object().into_iter().flatten() {
+        if !["kind", "path", "bytes"].contains(&key.as_str()) && !said.contains(&key.as_str()) {
+            field(key, v, 0, &mut text);
+        }
+    }
+    text
+}
+
+fn field(key: &str, value: &Value, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(o) if !o.is_empty() => {
+            *text += &format!("{indent}{key}\n");
+            o.iter().for_each(|(k, v)| field(k, v, depth + 1, text));
+        }
+        Value::Array(rows) if rows.iter().any(Value::is_object) => {
+            *text += &format!("{indent}{key}\n{}", table(rows, &format!("{indent}  ")));
+        }
+        _ => *text += &format!("{indent}{key:12} {}\n", cell(value)),
+    }
+}
+
+/// Objects of the same keys as columns.
+pub fn table(rows: &[Value], indent: &str) -> String {
+    let Some(Value::Object(first)) = rows.first() else {
+        return String::new();
+    };
+    let keys: Vec<&String> = first.keys().collect();
+    let mut lines = vec![keys.iter().map(|k| k.to_string()).collect::<Vec<_>>()];
+    lines.extend(
+        rows.iter()
+            .map(|r| keys.iter().map(|k| cell(&r[k.as_str()])).collect()),
+    );
+    crate::commands::align(&lines, indent)
+}
+
+/// A value in a cell.
+pub fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(s) => s.clone(),
+        Value::Number(n) if n.is_f64() => number(n.as_f64().unwrap_or(f64::NAN)),
+        Value::Array(a) if !a.iter().any(Value::is_object) => {
+            let cells: Vec<String> = a.iter().map(cell).collect();
+            format!("[{}]", cells.join(", "))
+        }
+        v => v.to_string(),
+    }
+}
+
+/// A number with four or five figures.
+pub fn number(v: f64) -> String {
+    match v.abs() {
+        0.0 => "0".into(),
+        a if a.is_finite() && !(1e-3..1e5).contains(&a) => format!("{v:.3e}"),
+        _ => {
+            let text = format!("{v:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_string()
+        }
+    }
+}
