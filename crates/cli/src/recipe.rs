@@ -14,7 +14,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 10] = embedded![
+const RECIPES: [(&str, &str); 11] = embedded![
     "digits",
     "mnist-direct",
     "mnist-latency",
@@ -24,7 +24,8 @@ const RECIPES: [(&str, &str); 10] = embedded![
     "yin-yang",
     "fsdd",
     "braille",
-    "ecg-rpeak"
+    "ecg-rpeak",
+    "shd"
 ];
 
 /// An experiment.
@@ -125,27 +126,41 @@ pub fn load(name: &str, set: &[String]) -> Result<Recipe> {
 /// As [`load`].
 pub fn parse(text: &str, set: &[String]) -> Result<Recipe> {
     let table: Table = text.parse()?;
-    let mut recipe = resolve(&Value::Table(table))?;
-    for pair in set {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("--set {pair}: expected key=value");
-        };
-        let value = format!("x = {value}")
-            .parse::<Table>()
-            .ok()
-            .and_then(|mut t| t.remove("x"))
-            .unwrap_or_else(|| Value::String(value.into()));
-        let mut table = Value::try_from(&recipe)?;
-        let known = find(&table, key);
-        let unknown = unknown(key, &table);
-        let changed = put(&mut table, key, value);
-        recipe = match resolve(&table) {
-            Ok(recipe) if changed => recipe,
-            Err(e) if known => return Err(e.context(format!("--set {pair}"))),
-            _ => bail!("--set {unknown}"),
-        };
+    resolve(&Value::Table(table))?.with(set)
+}
+
+impl Recipe {
+    /// The recipe with `key=value` overrides.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn with(mut self, set: &[String]) -> Result<Self> {
+        for pair in set {
+            self = changed(&self, pair)?;
+        }
+        Ok(self)
     }
-    Ok(recipe)
+}
+
+/// A recipe with one `key=value` override.
+fn changed(recipe: &Recipe, pair: &str) -> Result<Recipe> {
+    let Some((key, value)) = pair.split_once('=') else {
+        bail!("--set {pair}: expected key=value");
+    };
+    let value = format!("x = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("x"))
+        .unwrap_or_else(|| Value::String(value.into()));
+    let mut table = Value::try_from(recipe)?;
+    let known = find(&table, key);
+    let unknown = unknown(key, &table);
+    let changed = put(&mut table, key, value);
+    match resolve(&table) {
+        Ok(recipe) if changed => Ok(recipe),
+        Err(e) if known => Err(e.context(format!("--set {pair}"))),
+        _ => bail!("--set {unknown}"),
+    }
 }
 
 /// A recipe from its table; a key that does not come out again was not understood.

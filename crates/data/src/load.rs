@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use cortado::{Error, Result};
 
-use crate::{Split, braille, digits, ecg, fsdd, idx, yin_yang};
+use crate::{Split, braille, digits, ecg, fsdd, idx, shd, yin_yang};
 
 /// The names that [`load`] knows.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 10] = [
     "digits",
     "digits-ordered",
     "mnist",
@@ -17,6 +17,8 @@ pub const NAMES: [&str; 8] = [
     "fsdd",
     "braille",
     "ecg",
+    "shd",
+    "ssc",
 ];
 
 /// Loads the data set `name`, from a folder of that name in `folder` where it is not built in.
@@ -27,7 +29,7 @@ pub const NAMES: [&str; 8] = [
 ///
 /// # Shapes
 /// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd, ecg)
-/// or 12 (braille).
+/// or 12 (braille); spikes of 700 channels (shd, ssc).
 ///
 /// # Errors
 /// An unknown name, a missing file, or a file that its reader refuses.
@@ -44,15 +46,28 @@ pub fn load(name: &str, folder: &Path) -> Result<Split> {
 /// As [`load`], cut into training and test as `split` says; as usual if that is empty.
 ///
 /// `fsdd` knows `official` and the speakers to leave out ([`fsdd::load`]), `braille` numbers of random splits, 0 being the usual
-/// one ([`braille::load`]).
+/// one ([`braille::load`]), `shd` and `ssc` what [`shd::load`] says.
 ///
 /// # Errors
 /// As [`load`]; a split that the data set does not have.
 pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
     let or = |usual| if split.is_empty() { usual } else { split };
+    let needs: &[&str] = match name {
+        "fsdd" => &["recordings", "recordings.tar.gz"],
+        "braille" => &["braille.npz"],
+        "ecg" => &["100.hea"],
+        "shd" => &["shd_train.h5"],
+        "ssc" => &["ssc_train.h5"],
+        _ => &[],
+    };
+    let there = |file: &&str| folder.join(name).join(file).exists();
+    if !needs.is_empty() && !needs.iter().any(there) {
+        return Err(missing(name, &folder.join(name), &needs.join(" or ")));
+    }
     match name {
         "fsdd" => return fsdd::load(&folder.join(name), or("official")),
         "braille" => return braille::load(&folder.join(name), or("0")),
+        "shd" | "ssc" => return shd::load(name, &folder.join(name), or("official")),
         _ if !split.is_empty() => {
             let expected = "none: the data set comes with one";
             return Err(Error::invalid(
@@ -118,17 +133,21 @@ fn find(name: &str, folder: &Path, file: &str) -> Result<PathBuf> {
         .iter()
         .map(|candidate| folder.join(candidate))
         .find(|path| path.exists())
-        .ok_or_else(|| {
-            Error::invalid(
-                "data set",
-                format!("{} ({name})", folder.display()),
-                format!(
-                    "{file} or {file}.gz (CORTADO_DATA or --set data.folder= names the folder that \
-                     holds the folder {name})"
-                ),
-                "no such file",
-            )
-        })
+        .ok_or_else(|| missing(name, folder, &format!("{file} or {file}.gz")))
+}
+
+/// A data set that is not where it was looked for, and what can be done.
+fn missing(name: &str, folder: &Path, files: &str) -> Error {
+    let expected = format!(
+        "{files} (CORTADO_DATA or --set data.folder= names the folder that holds the folder {name}; \
+         'cortado data list' says what can be downloaded)"
+    );
+    Error::invalid(
+        "data set",
+        format!("{} ({name})", folder.display()),
+        expected,
+        "no such file",
+    )
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ pub struct Args {
     /// Number of threads; all cores if absent. Results do not depend on it
     #[arg(long)]
     threads: Option<usize>,
+    /// Override a value of the recipe that does not change the network: noise in the data, for example
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Only the last line, one JSON object
     #[arg(long)]
     json: bool,
@@ -28,6 +31,7 @@ pub fn run(args: &Args) -> Result<()> {
     pool.install(|| {
         let start = Instant::now();
         let (folder, recipe) = Folder::open(&args.run)?;
+        let recipe = recipe.with(&args.set)?;
         let split = experiment::data(&recipe)?;
         let (fit, _) = folder.load()?;
         let mut out = std::io::stdout();
