@@ -378,7 +378,7 @@ proptest! {
     #[test]
     fn wrong_bytes_are_seen(zipped: bool, wrong in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4)) {
         let place = Place::new();
-        let data: Vec<u8> = (0..2000u32).map(|i| (i * i >> 5) as u8).collect();
+        let data: Vec<u8> = (0..2000u32).map(|i| ((i * i) >> 5) as u8).collect();
         let (name, mut archive) = match zipped {
             true => ("t.zip", zip(&[("a/x", &data)])),
             false => ("t.tar.gz", tar_gz(&[file("a/x", &data)])),

@@ -77,7 +77,7 @@ impl Fetcher<'_> {
             self.lock = Some(lock(&self.folder)?);
             self.record = Record::load(&self.folder)?;
         }
-        if let Some(fetched) = self.from_archive(file)? {
+        if let Some(fetched) = self.archive_there(file)? {
             return Ok(fetched);
         }
         let sources = match &self.options.from {
@@ -110,7 +110,7 @@ impl Fetcher<'_> {
     }
 
     /// Unpacks an archive that an earlier run has left, where it is the right one.
-    fn from_archive(&mut self, file: &Source) -> Result<Option<Fetched>> {
+    fn archive_there(&mut self, file: &Source) -> Result<Option<Fetched>> {
         let path = self.folder.join(&file.name);
         if file.unpack.is_none() || !path.is_file() {
             return Ok(None);
