@@ -39,6 +39,7 @@ impl Operations {
 /// use cortado::{cost::operations, neuron::Convention};
 /// let of = |name, states| operations(name, states, &Convention::default()).count();
 /// assert_eq!((of("lif", 1), of("cuba_lif", 2), of("if", 1)), (4, 6, 3));
+/// assert_eq!((of("adex", 2), of("izhikevich", 2)), (85, 69));
 /// ```
 pub fn operations(model: &str, states: u64, convention: &Convention) -> Operations {
     let rk4 = convention.decay == Decay::Exact;
