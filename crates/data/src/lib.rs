@@ -10,6 +10,7 @@
 //! # Ok::<(), cortado::Error>(())
 //! ```
 
+mod array;
 mod dataset;
 pub mod digits;
 mod half;
