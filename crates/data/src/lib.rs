@@ -11,6 +11,7 @@
 //! # Ok::<(), cortado::Error>(())
 //! ```
 
+mod array;
 pub mod braille;
 mod dataset;
 pub mod digits;

@@ -187,9 +187,9 @@ fn other_files_are_refused() {
     assert!(e.contains("spikes/times: expected rows of numbers"), "{e}");
 }
 
-/// A shape beyond the file costs no memory, whatever packing could make of it.
+/// A shape far beyond the file costs no memory, whatever packing could make of it.
 #[test]
-fn more_samples_than_bytes() {
+fn more_samples_than_fit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.h5");
     let file = H5File::create(&path).unwrap();

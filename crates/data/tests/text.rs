@@ -18,7 +18,7 @@ fn muscle() {
         (Some("EMG"), None)
     );
     assert_eq!(text.comments.len(), 4);
-    assert_eq!(text.numbers.len(), 100_001);
+    assert_eq!(text.numbers.len(), 100_000);
     assert_eq!(text.numbers[..4], [2055.0, 2056.0, 2055.0, 2057.0]);
     // Twelve bits, whole numbers.
     assert!(

@@ -8,9 +8,9 @@
 //! | `extra/speaker` | who spoke, if it is there | integers |
 //! | `extra/keys` | the classes' names, if they are there | text |
 //!
-//! The structure is read by the crate `rust-hdf5`, rows of variable length by [`heap`]. What the crate is asked to
-//! unpack is at most as many elements as the file has bytes. Should it panic on a damaged file, that becomes an error;
-//! the panic's own message still goes to the standard error stream.
+//! The structure is read by the crate `rust-hdf5`, rows of variable length here. The crate is asked to unpack at most
+//! 16 bytes for each byte of the file, as many as the place of a row takes. Should it panic on a damaged file, that
+//! becomes an error; the panic's own message still goes to the standard error stream.
 
 mod heap;
 
@@ -25,6 +25,9 @@ use rust_hdf5::{
 
 use crate::half::half;
 use heap::Heap;
+
+/// How many times the size of the file a data set may have.
+const UNPACKED: u64 = 16;
 
 /// Samples of spikes with their classes.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +150,7 @@ impl Source<'_> {
         self.optional(name)?.ok_or_else(missing)
     }
 
-    /// The bytes of a data set that holds no more elements than the file has bytes.
+    /// The bytes of a data set, all of which are in the file.
     fn bytes(&self, data: &H5Dataset, name: &str) -> Result<Raw> {
         let at = format!("{}, {name}", self.at);
         let refused = |e: Hdf5Error| damaged(&at, e);
@@ -163,15 +166,12 @@ impl Source<'_> {
             ));
         }
         let chunk = data.chunk_dims().unwrap_or_default();
-        let held = shape.iter().chain(&chunk).all(|&d| d as u64 <= self.length);
-        if shape.len() != 1 || chunk.len() > 1 || !held || size as u64 > self.length {
-            let expected = format!("one dimension of at most {} elements", self.length);
-            return Err(Error::invalid(
-                "shape",
-                at,
-                expected,
-                format!("{shape:?} in chunks {chunk:?}"),
-            ));
+        let most = self.length.saturating_mul(UNPACKED);
+        let fits = |d: &usize| (*d as u64).saturating_mul(size as u64) <= most;
+        if shape.len() != 1 || chunk.len() > 1 || !shape.iter().chain(&chunk).all(fits) {
+            let expected = format!("one dimension of at most {most} bytes");
+            let got = format!("{shape:?} in chunks {chunk:?}, {size} bytes each");
+            return Err(Error::invalid("shape", at, expected, got));
         }
         let kind = data.datatype().map_err(refused)?;
         let bytes = data.read_raw_bytes().map_err(refused)?;
