@@ -70,7 +70,7 @@ impl Figure {
         let tree = usvg::Tree::from_str(&self.svg, &options).map_err(|e| fail(e.to_string()))?;
         let size = [self.width, self.height].map(|v| v * f64::from(scale));
         let pixels = size[0] * size[1];
-        if !(pixels >= 1.0 && pixels <= 1e8) {
+        if !(scale > 0.0 && (1.0..=1e8).contains(&pixels)) {
             return Err(Error::new("scale", "PNG", "1 to 1e8 pixels", scale));
         }
         let [w, h] = size.map(|v| v.ceil() as u32);

@@ -17,9 +17,16 @@ impl Scale {
     /// assert_eq!(Scale::new([0.0, 10.0], [100.0, 0.0]).at(2.5), 75.0);
     /// ```
     pub fn new(domain: [f64; 2], range: [f64; 2]) -> Self {
-        let [a, b] = domain.map(|v| if v.is_finite() { v } else { 0.0 });
-        let wide = b - a > 1e-12 * a.abs().max(b.abs());
-        let pad = if a == 0.0 { 1.0 } else { 0.1 * a.abs() };
+        // The difference of the two must be a number that one can divide by.
+        let [a, b] = domain.map(|v| {
+            if v.is_finite() {
+                v.clamp(-1e300, 1e300)
+            } else {
+                0.0
+            }
+        });
+        let wide = b - a > (1e-12 * a.abs().max(b.abs())).max(1e-290);
+        let pad = if a.abs() < 1e-290 { 1.0 } else { 0.1 * a.abs() };
         let domain = if wide { [a, b] } else { [a - pad, a + pad] };
         Self { domain, range }
     }
@@ -58,6 +65,9 @@ pub fn ticks([a, b]: [f64; 2], count: usize) -> (Vec<f64>, Vec<String>) {
         (a / (factor * unit) - 1e-9).ceil(),
         (b / (factor * unit) + 1e-9).floor(),
     );
+    if last < first {
+        return ticks([a, b], count + 1);
+    }
     let digits = if factor == 10.0 { -power - 1 } else { -power };
     let number = |i: usize| {
         let v = (first + i as f64) * factor * unit;

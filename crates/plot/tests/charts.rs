@@ -347,6 +347,130 @@ fn steps_show_both_curves() {
 }
 
 #[test]
+fn a_code_is_spikes_or_runs_of_current() {
+    let chart = |coded| Encoding {
+        title: String::new(),
+        dt: 1e-3,
+        steps: 3,
+        neurons: 2,
+        values: vec![0.5, 1.0],
+        every: None,
+        coded,
+    };
+    let figure = chart(Coded::Spikes(vec![[0, 1], [2, 0]]))
+        .draw(480.0)
+        .unwrap();
+    let doc = Document::parse(figure.svg()).unwrap();
+    let (panel, path) = (find(&doc, "panel", "code"), find(&doc, "spikes", ""));
+    let marks = points(path);
+    near(data(panel, "data-x", marks[2].1[0]), 2.0, 0.01);
+    near(
+        data(panel, "data-y", (marks[2].1[1] + marks[3].1[1]) / 2.0),
+        0.0,
+        0.01,
+    );
+    // Neuron 0 has one current, neuron 1 changes after the first step.
+    let figure = chart(Coded::Currents(vec![0.5, 0.0, 0.5, 1.0, 0.5, 1.0]))
+        .draw(480.0)
+        .unwrap();
+    let doc = Document::parse(figure.svg()).unwrap();
+    let steps: Vec<f64> = all(&doc, "cell")
+        .into_iter()
+        .map(|c| number(c, "data-steps"))
+        .collect();
+    assert_eq!(steps, [3.0, 1.0, 2.0]);
+}
+
+#[test]
+fn both_units_get_the_same_input() {
+    let input = |value, weight, spikes| UnitInput {
+        value,
+        weight,
+        spikes,
+    };
+    let chart = Unit {
+        title: String::new(),
+        dt: 1e-3,
+        inputs: vec![input(0.5, 2.0, vec![0, 2]), input(0.25, -1.0, vec![1])],
+        sum: 0.75,
+        output: 0.75,
+        membrane: vec![0.5, 1.5, 0.25, 1.25],
+        threshold: 1.0,
+        spikes: vec![1, 3],
+        curve: vec![[0.0, 0.0], [0.75, 0.7], [1.0, 0.9]],
+    };
+    assert_eq!(chart.rate(), 0.5);
+    let figure = chart.draw(960.0).unwrap();
+    let doc = Document::parse(figure.svg()).unwrap();
+    let counts: Vec<f64> = all(&doc, "spikes")
+        .into_iter()
+        .map(|s| number(s, "data-spikes"))
+        .collect();
+    assert_eq!(counts, [2.0, 1.0, 2.0]);
+    // A spike takes the membrane down by the threshold within its step.
+    let membrane = line(
+        find(&doc, "panel", "membrane"),
+        find(&doc, "line", "membrane"),
+    );
+    let expected = [
+        [0.0, 0.5],
+        [1.0, 1.5],
+        [1.0, 0.5],
+        [2.0, 0.25],
+        [3.0, 1.25],
+        [3.0, 0.25],
+    ];
+    assert_eq!(membrane.len(), expected.len());
+    for (p, e) in membrane.iter().zip(expected) {
+        near(p[0], e[0], 0.01);
+        near(p[1], e[1], 0.01);
+    }
+    let response = find(&doc, "panel", "response");
+    let dots: Vec<f64> = response
+        .children()
+        .filter(|n| n.attribute("class") == Some("dot"))
+        .map(|d| data(response, "data-y", number(d, "cy")))
+        .collect();
+    near(dots[0], 0.75, 0.01);
+    near(dots[1], 0.5, 0.01);
+}
+
+#[test]
+fn a_grid_shows_lines_and_an_impulse() {
+    let cell = |points: Vec<[f64; 2]>, impulse| Cell {
+        title: "t".into(),
+        note: "n".into(),
+        lines: vec![Line { style: 0, points }],
+        impulse,
+    };
+    let chart = Grid {
+        title: String::new(),
+        columns: 2,
+        x: "x".into(),
+        cells: vec![
+            cell(vec![[-1.0, 0.0], [1.0, 0.5]], None),
+            cell(vec![[0.0, 1.0]], Some(0.5)),
+        ],
+        legend: vec!["a".into()],
+    };
+    let figure = chart.draw(480.0).unwrap();
+    let doc = Document::parse(figure.svg()).unwrap();
+    let (panels, lines) = (all(&doc, "panel"), all(&doc, "line"));
+    assert_eq!(
+        (panels.len(), lines.len(), all(&doc, "impulse").len()),
+        (2, 2, 1)
+    );
+    let points = line(panels[0], lines[0]);
+    near(points[1][0], 1.0, 0.01);
+    near(points[1][1], 0.5, 0.01);
+    near(
+        data(panels[1], "data-x", number(all(&doc, "impulse")[0], "x1")),
+        0.5,
+        0.01,
+    );
+}
+
+#[test]
 fn what_does_not_fit_is_a_sentence() {
     let mut chart = raster();
     chart.populations[0].spikes.push([50, 0]);

@@ -43,15 +43,23 @@ fn a_png_has_the_size_of_the_figure_and_its_colours() {
 
 #[test]
 fn text_is_painted_with_greek_and_signs() {
-    let dark = |title: &str| {
-        let png = chart(title).draw(300.0).unwrap().png(1.0).unwrap();
+    // The lines of pixels in which the title stands.
+    let title = |title: &str| {
+        let png = chart(title).draw(300.0).unwrap().png(4.0).unwrap();
         let png = Pixmap::decode_png(&png).unwrap();
-        let pixels = png.pixels().iter().take(300 * 32);
-        pixels.filter(|p| p.red() < 128).count()
+        let pixels = png.pixels().iter().take(1200 * 128);
+        pixels.map(|p| p.red() < 128).collect::<Vec<_>>()
     };
-    let empty = dark("\u{a0}");
-    for title in ["word", "τ", "Σ", "ϑ", "≤", "²", "₁", "×", "−", "…", "µ"] {
-        assert!(dark(title) > empty + 5, "{title}");
+    let dark = |pixels: &[bool]| pixels.iter().filter(|p| **p).count();
+    let (empty, missing) = (title("\u{a0}"), title("\u{4e2d}"));
+    for text in [
+        "word", "τ", "Σ", "ϑ", "≤", "²", "₁", "×", "−", "…", "µ", "–", "|",
+    ] {
+        let painted = title(text);
+        assert!(
+            dark(&painted) > dark(&empty) + 20 && painted != missing,
+            "{text}"
+        );
     }
 }
 

@@ -76,94 +76,97 @@ pub fn traces(scene: &Scene, sample: usize, node: Option<&str>) -> Result<Traces
             names.join(", ")
         );
     };
-    let fires = scene
-        .net
-        .run(&input, &[probe(&chosen.name, "spikes", Vec::new())])?;
-    let neurons = active(&fires.traces[0].data, fires.traces[0].neurons);
-    let mut probes = vec![
-        probe(&chosen.name, chosen.spec.states[0].name, neurons.clone()),
-        probe(&chosen.name, "spikes", neurons.clone()),
-    ];
-    let readout = all.last().filter(|r| r.name != chosen.name);
-    if let Some(r) = readout {
-        probes.push(probe(&r.name, r.spec.states[0].name, Vec::new()));
-        probes.push(probe(&r.name, "spikes", Vec::new()));
-    }
-    let record = scene.net.run(&input, &probes)?;
-    let traces = |k: usize| split(&record.traces[k].data, record.traces[k].neurons);
     let mut membranes = Vec::new();
-    let (values, spikes) = (traces(0), traces(1));
     if chosen.spec.output == Output::Spikes {
-        for ((n, values), spikes) in neurons.iter().zip(values).zip(&spikes) {
-            let count = ones(spikes).len();
-            let plural = if count == 1 { "" } else { "s" };
-            let name = format!("{}, neuron {n}: {count} spike{plural}", chosen.name);
-            let trace = Trace {
-                name: name.clone(),
-                values,
-                spikes: ones(spikes),
-                strong: false,
-            };
-            let threshold = chosen
-                .threshold
-                .get(*n)
-                .or(chosen.threshold.first())
-                .copied();
-            membranes.push(Membrane {
-                name,
-                unit: unit(chosen.spec.states[0].unit),
-                threshold,
-                traces: vec![trace],
-            });
-        }
+        membranes = single(scene, &input, chosen)?;
     }
-    let last = match readout {
-        Some(r) => Some((r, traces(2), traces(3))),
-        None if membranes.is_empty() => Some((chosen, traces(0), traces(1))),
-        None => None,
-    };
-    if let Some((r, values, spikes)) = last {
+    if let Some(readout) = all
+        .last()
+        .filter(|r| membranes.is_empty() || r.name != chosen.name)
+    {
         let label = labels.as_ref().and_then(|l| l.first()).map(|&l| l as usize);
-        let keep = kept(&values, label);
-        let one = |&j: &usize| Trace {
-            name: if Some(j) == label {
-                format!("{j}, the true class")
-            } else {
-                j.to_string()
-            },
-            values: values[j].clone(),
-            spikes: if r.spec.output == Output::Spikes {
-                ones(&spikes[j])
-            } else {
-                Vec::new()
-            },
-            strong: Some(j) == label,
-        };
-        let some = if keep.len() < values.len() {
-            format!(", {} of {} outputs", keep.len(), values.len())
-        } else {
-            String::new()
-        };
-        membranes.push(Membrane {
-            name: format!("{}{some}", r.name),
-            unit: unit(r.spec.states[0].unit),
-            threshold: r.threshold.first().copied(),
-            traces: keep.iter().map(one).collect(),
-        });
+        membranes.push(shared(scene, &input, readout, label)?);
     }
-    let title = format!(
-        "Membranes: {}",
-        describe(scene, sample, labels.as_deref(), &record)
-    );
+    let record = scene.net.run(&input, &[])?;
+    let what = describe(scene, sample, labels.as_deref(), &record);
     Ok(Traces {
-        title,
+        title: format!("Membranes: {what}"),
         dt: scene.recipe.network.dt,
         membranes,
     })
 }
 
-fn unit(unit: &str) -> String {
-    unit.into()
+/// Membranes and spikes of neurons of a population, `[neuron][step]`.
+fn record(
+    scene: &Scene,
+    input: &Input<f32>,
+    p: &super::Population,
+    neurons: &[usize],
+) -> Result<[Vec<Vec<f64>>; 2]> {
+    let whats = [p.spec.states[0].name, "spikes"];
+    let record = scene.net.run(
+        input,
+        &whats.map(|what| probe(&p.name, what, neurons.to_vec())),
+    )?;
+    Ok([0, 1].map(|k| split(&record.traces[k].data, record.traces[k].neurons)))
+}
+
+/// A panel for each of some neurons.
+fn single(scene: &Scene, input: &Input<f32>, p: &super::Population) -> Result<Vec<Membrane>> {
+    let fired = scene
+        .net
+        .run(input, &[probe(&p.name, "spikes", Vec::new())])?;
+    let neurons = active(&fired.traces[0].data, fired.traces[0].neurons);
+    let [values, spikes] = record(scene, input, p, &neurons)?;
+    let one = |((n, values), spikes): ((&usize, Vec<f64>), &Vec<f64>)| {
+        let spikes = ones(spikes);
+        let plural = if spikes.len() == 1 { "" } else { "s" };
+        let name = format!("{}, neuron {n}: {} spike{plural}", p.name, spikes.len());
+        Membrane {
+            name: name.clone(),
+            unit: p.spec.states[0].unit.into(),
+            threshold: p.threshold.get(*n).or(p.threshold.first()).copied(),
+            traces: vec![Trace {
+                name,
+                values,
+                spikes,
+                strong: false,
+            }],
+        }
+    };
+    Ok(neurons.iter().zip(values).zip(&spikes).map(one).collect())
+}
+
+/// All neurons of a small population in one panel, that of the true class standing out.
+fn shared(
+    scene: &Scene,
+    input: &Input<f32>,
+    p: &super::Population,
+    label: Option<usize>,
+) -> Result<Membrane> {
+    let [values, spikes] = record(scene, input, p, &[])?;
+    let fires = p.spec.output == Output::Spikes;
+    let keep = kept(&values, label);
+    let one = |&j: &usize| Trace {
+        name: if Some(j) == label {
+            format!("{j}, the true class")
+        } else {
+            j.to_string()
+        },
+        values: values[j].clone(),
+        spikes: if fires { ones(&spikes[j]) } else { Vec::new() },
+        strong: Some(j) == label,
+    };
+    let some = match keep.len() < values.len() {
+        true => format!(", {} of {} outputs", keep.len(), values.len()),
+        false => String::new(),
+    };
+    Ok(Membrane {
+        name: format!("{}{some}", p.name),
+        unit: p.spec.states[0].unit.into(),
+        threshold: p.threshold.first().copied(),
+        traces: keep.iter().map(one).collect(),
+    })
 }
 
 fn probe(node: &str, what: &str, neurons: Vec<usize>) -> Probe {

@@ -62,7 +62,29 @@ impl Confusion {
             }
         }
     }
+
+    /// The names of a class at its row and its column, and how much of it was found.
+    fn names(&self, svg: &mut Svg, i: usize, [left, top, side]: [f64; 3], slanted: bool) {
+        let font = Font::new(SMALL).fill(DIM);
+        let end = font.anchor(Anchor::End);
+        let (grid, along) = (side * self.classes.len() as f64, (i as f64 + 0.5) * side);
+        let middle = top + along + 4.0;
+        let name = text::cut(&self.classes[i], SMALL, LONG);
+        svg.text([left - 6.0, middle], end, &name);
+        if slanted {
+            svg.upwards([left + along + 4.0, top + grid + 6.0], end, &name);
+        } else {
+            let below = [left + along, top + grid + 14.0];
+            svg.text(below, font.anchor(Anchor::Middle), &name);
+        }
+        let found = self.rates(i).map(|r| format!("{:.1}", r[i] * 100.0));
+        let found = found.unwrap_or("–".into());
+        svg.text([left + grid + 52.0, middle], end, &found);
+    }
 }
+
+/// The most room that a class's name takes.
+const LONG: f64 = 90.0;
 
 impl Chart for Confusion {
     fn draw(&self, width: f64) -> Result<Figure> {
@@ -71,52 +93,27 @@ impl Chart for Confusion {
             return Err(Error::empty("classes", "confusion matrix"));
         }
         if self.counts.len() != n || self.counts.iter().any(|r| r.len() != n) {
-            let got = format!("{} rows", self.counts.len());
-            return Err(Error::new(
-                "counts",
-                "confusion matrix",
-                format!("{n} x {n}"),
-                got,
-            ));
+            let (expected, got) = (format!("{n} x {n}"), format!("{} rows", self.counts.len()));
+            return Err(Error::new("counts", "confusion matrix", expected, got));
         }
         let mut svg = Svg::default();
         let names = self.classes.iter().map(|c| text::width(c, SMALL));
-        let long = names.fold(0.0, f64::max).clamp(10.0, 120.0);
+        let long = names.fold(0.0, f64::max).clamp(10.0, LONG);
         let (left, right) = (MARGIN + 20.0 + long + 6.0, 62.0);
         let side = ((page(width)? - left - right) / n as f64).min(52.0);
         let top = heading(&mut svg, &self.title, width) + 36.0;
         let grid = side * n as f64;
-        svg.begin(&format!(r#"class="confusion" data-classes="{n}""#));
-        let step = (13.0 / side).ceil().max(1.0) as usize;
         let slanted = long > side - 4.0;
-        for (i, class) in self.classes.iter().enumerate() {
-            let y = top + i as f64 * side;
+        // Names need the height of a line each.
+        let every = (13.0 / side).ceil().max(1.0) as usize;
+        svg.begin(&format!(r#"class="confusion" data-classes="{n}""#));
+        for i in 0..n {
             for j in 0..n {
-                self.cell(&mut svg, [i, j], [left + j as f64 * side, y, side]);
+                let place = [left + j as f64 * side, top + i as f64 * side, side];
+                self.cell(&mut svg, [i, j], place);
             }
-            if i % step == 0 {
-                let font = Font::new(SMALL).fill(DIM);
-                let (middle, at) = (y + side / 2.0 + 4.0, left + (i as f64 + 0.5) * side);
-                let name = text::cut(class, SMALL, 120.0);
-                svg.text([left - 6.0, middle], font.anchor(Anchor::End), &name);
-                let below = [at, top + grid + 14.0];
-                if slanted {
-                    svg.upwards(
-                        [at + 4.0, top + grid + 6.0],
-                        font.anchor(Anchor::End),
-                        &name,
-                    );
-                } else {
-                    svg.text(below, font.anchor(Anchor::Middle), &name);
-                }
-                let right = self
-                    .rates(i)
-                    .map_or("–".into(), |r| format!("{:.1}", r[i] * 100.0));
-                svg.text(
-                    [left + grid + 52.0, middle],
-                    font.anchor(Anchor::End),
-                    &right,
-                );
+            if i % every == 0 {
+                self.names(&mut svg, i, [left, top, side], slanted);
             }
         }
         svg.end();

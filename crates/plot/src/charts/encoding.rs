@@ -114,51 +114,64 @@ impl Encoding {
         panel.begin(svg, "code");
         panel.axis_x(svg, &time.label(), true);
         panel.axis_y(svg, "neuron");
-        let step = self.dt * time.factor;
-        let high = frame[3] / self.neurons as f64;
         match &self.coded {
             Coded::Spikes(spikes) => {
-                let (wide, tall) = (
-                    (frame[2] / self.steps as f64 * 0.5).clamp(1.2, 3.5),
-                    (high * 0.8).max(1.0),
-                );
-                let mut path = Path::default();
-                for &[t, n] in spikes {
-                    path.stroke(
-                        panel.x.at(f64::from(t) * step),
-                        panel.y.at(f64::from(n)) - tall / 2.0,
-                        tall,
-                    );
-                }
-                let style = format!(
-                    r##"class="spikes" data-spikes="{}" stroke="#0072B2" stroke-width="{wide}" fill="none""##,
-                    spikes.len()
-                );
-                svg.path(path.d(), &style);
+                self.spikes(svg, &panel, spikes, self.dt * time.factor);
                 panel.caption(svg, &format!("{} spikes", spikes.len()), INK);
             }
             Coded::Currents(data) => {
-                let top = extent(data.iter().copied()).map_or(1.0, |e| e[1].max(1e-12));
-                let wide = frame[2] / self.steps as f64;
-                svg.begin(r#"shape-rendering="crispEdges""#);
-                for (k, v) in data.iter().enumerate() {
-                    let (t, n) = (k / self.neurons, k % self.neurons);
-                    let place = [
-                        frame[0] + t as f64 * wide,
-                        panel.y.at(n as f64) - high / 2.0,
-                        wide,
-                        high,
-                    ];
-                    svg.rect(
-                        place,
-                        &format!(r#"class="cell" fill="{}""#, sequential(v / top)),
-                    );
-                }
-                svg.end();
+                self.currents(svg, &panel, data);
                 panel.caption(svg, "current: the darker, the stronger", INK);
             }
         }
         panel.border(svg);
+        svg.end();
+    }
+
+    fn spikes(&self, svg: &mut Svg, panel: &Panel, spikes: &[[u32; 2]], step: f64) {
+        let [_, _, wide, high] = panel.frame;
+        let wide = (wide / self.steps as f64 * 0.5).clamp(1.2, 3.5);
+        let tall = (high / self.neurons as f64 * 0.8).max(1.0);
+        let mut path = Path::default();
+        for &[t, n] in spikes {
+            let (x, y) = (panel.x.at(f64::from(t) * step), panel.y.at(f64::from(n)));
+            path.stroke(x, y - tall / 2.0, tall);
+        }
+        let style = format!(
+            r##"class="spikes" data-spikes="{}" stroke="#0072B2" stroke-width="{wide}" fill="none""##,
+            spikes.len()
+        );
+        svg.path(path.d(), &style);
+    }
+
+    /// A rectangle for each run of one current.
+    fn currents(&self, svg: &mut Svg, panel: &Panel, data: &[f64]) {
+        let top = extent(data.iter().copied()).map_or(1.0, |e| e[1].max(1e-12));
+        let [left, _, wide, high] = panel.frame;
+        let (wide, high) = (wide / self.steps as f64, high / self.neurons as f64);
+        svg.begin(r#"class="currents" shape-rendering="crispEdges""#);
+        for n in 0..self.neurons {
+            let at = |t: usize| data[t * self.neurons + n];
+            let y = panel.y.at(n as f64) - high / 2.0;
+            let mut start = 0;
+            for t in 1..=self.steps {
+                if t < self.steps && at(t).to_bits() == at(start).to_bits() {
+                    continue;
+                }
+                let place = [
+                    left + start as f64 * wide,
+                    y,
+                    (t - start) as f64 * wide,
+                    high,
+                ];
+                let fill = sequential(at(start) / top);
+                svg.rect(
+                    place,
+                    &format!(r#"class="cell" data-steps="{}" fill="{fill}""#, t - start),
+                );
+                start = t;
+            }
+        }
         svg.end();
     }
 }

@@ -32,8 +32,8 @@ pub struct Activity {
     pub spikes: Vec<f64>,
 }
 
-impl Chart for Steps {
-    fn draw(&self, width: f64) -> Result<Figure> {
+impl Steps {
+    fn check(&self) -> Result<()> {
         let n = self.steps.len();
         if n == 0 {
             return Err(Error::empty("steps", "steps"));
@@ -42,53 +42,68 @@ impl Chart for Steps {
             let got = format!("{} accuracies", self.accuracy.len());
             return Err(Error::new("lengths", "steps", format!("{n} of each"), got));
         }
-        let mut svg = Svg::default();
-        let (left, wide) = (62.0, page(width)? - 62.0 - MARGIN - 4.0);
-        let last = self.steps[n - 1] as f64 * self.dt;
+        Ok(())
+    }
+
+    /// The time axis, and where each of the numbers of steps stands on it.
+    fn time(&self) -> (Time, Vec<f64>) {
+        let last = self.steps.last().map_or(0.0, |&t| t as f64 * self.dt);
         let time = Time::of(last);
-        let at = |i: usize| self.steps[i] as f64 * self.dt * time.factor;
-        let span = [0.0, last * time.factor * 1.02];
-        let y = heading(&mut svg, &self.title, width) + 20.0;
-        let fires = !self.activity.is_empty();
-        let panel = Panel::new([left, y, wide, 130.0], span, [0.0, 105.0]);
-        panel.begin(&mut svg, "accuracy");
-        panel.axis_x(&mut svg, &time.label(), !fires);
-        panel.axis_y(&mut svg, "accuracy (%)");
-        panel.border(&mut svg);
-        panel.caption(&mut svg, "right decisions if it had to decide by then", INK);
-        let points = || (0..n).map(|i| [at(i), 100.0 * self.accuracy[i]]);
-        panel.line(&mut svg, "accuracy", points(), &stroke(0, 2.0));
-        for p in points()
-            .filter(|_| n <= 60)
-            .map(|p| panel.at(p))
-            .filter(|p| p[0].is_finite())
-        {
+        let at = self.steps.iter().map(|&t| t as f64 * self.dt * time.factor);
+        (time, at.collect())
+    }
+
+    fn accuracy(&self, svg: &mut Svg, frame: [f64; 4], span: [f64; 2]) {
+        let (time, at) = self.time();
+        let panel = Panel::new(frame, span, [0.0, 105.0]);
+        panel.begin(svg, "accuracy");
+        panel.axis_x(svg, &time.label(), self.activity.is_empty());
+        panel.axis_y(svg, "accuracy (%)");
+        panel.border(svg);
+        panel.caption(svg, "right decisions if it had to decide by then", INK);
+        let points = || at.iter().zip(&self.accuracy).map(|(&x, a)| [x, 100.0 * a]);
+        panel.line(svg, "accuracy", points(), &stroke(0, 2.0));
+        let dots = points().filter(|_| at.len() <= 60).map(|p| panel.at(p));
+        for p in dots.filter(|p| p[0].is_finite()) {
             svg.circle(p, 2.8, r##"class="dot" fill="#0072B2""##);
         }
         svg.end();
-        if !fires {
+    }
+
+    fn activity(&self, svg: &mut Svg, frame: [f64; 4], span: [f64; 2]) {
+        let (time, at) = self.time();
+        let top = extent(self.activity.iter().flat_map(|a| a.spikes.iter().copied()));
+        let top = top.map_or(0.0, |t| t[1]);
+        let panel = Panel::new(frame, span, [0.0, if top > 0.0 { 1.06 * top } else { 1.0 }]);
+        panel.begin(svg, "activity");
+        panel.axis_x(svg, &time.label(), true);
+        panel.axis_y(svg, "spikes");
+        panel.border(svg);
+        panel.caption(svg, "spikes of a sample so far", INK);
+        for (i, a) in self.activity.iter().enumerate() {
+            let points = at.iter().zip(&a.spikes).map(|(&x, &s)| [x, s]);
+            panel.line(svg, &a.name, points, &stroke(i + 1, 2.0));
+        }
+        svg.end();
+    }
+}
+
+impl Chart for Steps {
+    fn draw(&self, width: f64) -> Result<Figure> {
+        self.check()?;
+        let mut svg = Svg::default();
+        let (left, wide) = (62.0, page(width)? - 62.0 - MARGIN - 4.0);
+        let (_, at) = self.time();
+        let span = [0.0, at.last().map_or(1.0, |t| t * 1.02)];
+        let y = heading(&mut svg, &self.title, width) + 20.0;
+        self.accuracy(&mut svg, [left, y, wide, 130.0], span);
+        if self.activity.is_empty() {
             return Ok(Figure::new(&self.title, width, y + 172.0, svg));
         }
         let y = y + 130.0 + 34.0;
-        let top = extent(self.activity.iter().flat_map(|a| a.spikes.iter().copied()));
-        let top = top.map_or(1.0, |t| if t[1] > 0.0 { t[1] * 1.06 } else { 1.0 });
-        let panel = Panel::new([left, y, wide, 110.0], span, [0.0, top]);
-        panel.begin(&mut svg, "activity");
-        panel.axis_x(&mut svg, &time.label(), true);
-        panel.axis_y(&mut svg, "spikes");
-        panel.border(&mut svg);
-        panel.caption(&mut svg, "spikes of a sample so far", INK);
-        for (i, a) in self.activity.iter().enumerate() {
-            let points = (0..n).map(|k| [at(k), a.spikes[k]]);
-            panel.line(&mut svg, &a.name, points, &stroke(i + 1, 2.0));
-        }
-        svg.end();
-        let entries: Vec<_> = self
-            .activity
-            .iter()
-            .enumerate()
-            .map(|(i, a)| (a.name.clone(), stroke(i + 1, 2.0)))
-            .collect();
+        self.activity(&mut svg, [left, y, wide, 110.0], span);
+        let entry = |(i, a): (usize, &Activity)| (a.name.clone(), stroke(i + 1, 2.0));
+        let entries: Vec<_> = self.activity.iter().enumerate().map(entry).collect();
         let bottom = legend(&mut svg, [left, y + 110.0 + 42.0], wide, &entries);
         Ok(Figure::new(&self.title, width, bottom + MARGIN, svg))
     }

@@ -48,83 +48,96 @@ pub struct Trace {
 /// Height of the band in which spikes stand.
 const BAND: f64 = 14.0;
 
+/// Where the panels of a figure stand on the time axis.
+struct Axis {
+    dt: f64,
+    steps: usize,
+}
+
+impl Axis {
+    fn time(&self) -> Time {
+        Time::of(self.steps as f64 * self.dt)
+    }
+
+    /// A step in the unit of the axis.
+    fn step(&self) -> f64 {
+        self.dt * self.time().factor
+    }
+
+    fn span(&self) -> [f64; 2] {
+        [-0.5, self.steps as f64 - 0.5].map(|t| t * self.step())
+    }
+}
+
 impl Membrane {
-    fn draw(
-        &self,
-        svg: &mut Svg,
-        frame: [f64; 4],
-        first: usize,
-        dt: f64,
-        (steps, last): (usize, bool),
-    ) {
-        let time = Time::of(steps as f64 * dt);
-        let step = dt * time.factor;
+    /// Whether spikes stand above its lines.
+    fn fires(&self) -> bool {
+        self.threshold.is_some() || self.traces.iter().any(|t| !t.spikes.is_empty())
+    }
+
+    fn panel(&self, frame: [f64; 4], axis: &Axis) -> Panel {
         let values = self.traces.iter().flat_map(|t| t.values.iter().copied());
         let [a, b] = extent(values.chain(self.threshold)).unwrap_or([0.0, 1.0]);
-        let fires = self.threshold.is_some() || self.traces.iter().any(|t| !t.spikes.is_empty());
         let mut y = padded([a.min(0.0), b], 0.06);
-        if fires {
+        if self.fires() {
             y[1] += (y[1] - y[0]) * BAND / (frame[3] - BAND);
         }
-        let panel = Panel::new(frame, [-0.5 * step, (steps as f64 - 0.5) * step], y);
-        panel.begin(svg, &self.name);
-        panel.axis_x(svg, &time.label(), last);
-        panel.axis_y(
-            svg,
-            &if self.unit.is_empty() {
-                "membrane".into()
-            } else {
-                format!("membrane ({})", self.unit)
-            },
-        );
+        Panel::new(frame, axis.span(), y)
+    }
+
+    /// Draws it, the colours of its lines from number `first` on.
+    fn draw(&self, svg: &mut Svg, panel: &Panel, axis: &Axis, first: usize) {
+        let unit = match self.unit.as_str() {
+            "" => "membrane".into(),
+            unit => format!("membrane ({unit})"),
+        };
+        panel.axis_y(svg, &unit);
         panel.border(svg);
-        panel.caption(
-            svg,
-            &self.name,
-            if self.traces.len() == 1 {
-                series(first).0
-            } else {
-                INK
-            },
-        );
+        let alone = self.traces.len() == 1;
+        panel.caption(svg, &self.name, if alone { series(first).0 } else { INK });
         if let Some(v) = self.threshold.filter(|v| v.is_finite()) {
-            let ([left, _, w, _], at) = (panel.frame, panel.y.at(v));
+            let ([left, top, w, _], at) = (panel.frame, panel.y.at(v));
             let style = format!(r#"class="threshold" stroke="{DIM}" stroke-dasharray="6 4""#);
             svg.line([left, at], [left + w, at], &style);
             let font = Font::new(SMALL).fill(DIM).anchor(Anchor::End);
             let words = format!("dashed: threshold, {} {}", short(v), self.unit);
-            svg.text([left + w, frame[1] - 6.0], font, words.trim_end());
+            svg.text([left + w, top - 6.0], font, words.trim_end());
         }
         for (i, trace) in self.traces.iter().enumerate() {
-            let wide = if trace.strong { 2.6 } else { 1.5 };
-            let points = trace
-                .values
-                .iter()
-                .enumerate()
-                .map(|(t, &v)| [t as f64 * step, v]);
-            panel.line(svg, &trace.name, points, &stroke(first + i, wide));
-            let mut path = Path::default();
-            for &t in &trace.spikes {
-                path.stroke(panel.x.at(t as f64 * step), frame[1] + 3.0, BAND - 5.0);
-            }
-            let style = format!(
-                r#"class="spikes" data-name="{}" data-spikes="{}" stroke="{}" stroke-width="1.8" fill="none""#,
-                escape(&trace.name),
-                trace.spikes.len(),
-                series(first + i).0
-            );
-            if fires {
-                svg.path(path.d(), &style);
+            let points = trace.values.iter().enumerate();
+            let points = points.map(|(t, &v)| [t as f64 * axis.step(), v]);
+            panel.line(svg, &trace.name, points, &stroke(first + i, trace.width()));
+            if self.fires() {
+                trace.marks(svg, panel, axis, first + i);
             }
         }
-        svg.end();
     }
 
     fn legend(&self, svg: &mut Svg, at: [f64; 2], room: f64) -> f64 {
-        let entry =
-            |(i, t): (usize, &Trace)| (t.name.clone(), stroke(i, if t.strong { 2.6 } else { 1.5 }));
+        let entry = |(i, t): (usize, &Trace)| (t.name.clone(), stroke(i, t.width()));
         let entries: Vec<_> = self.traces.iter().enumerate().map(entry).collect();
         legend(svg, at, room, &entries)
+    }
+}
+
+impl Trace {
+    fn width(&self) -> f64 {
+        if self.strong { 2.6 } else { 1.5 }
+    }
+
+    fn marks(&self, svg: &mut Svg, panel: &Panel, axis: &Axis, colour: usize) {
+        let mut path = Path::default();
+        for &t in &self.spikes {
+            let x = panel.x.at(t as f64 * axis.step());
+            path.stroke(x, panel.frame[1] + 3.0, BAND - 5.0);
+        }
+        let style = format!(
+            r#"class="spikes" data-name="{}" data-spikes="{}" stroke="{}" stroke-width="1.8" fill="none""#,
+            escape(&self.name),
+            self.spikes.len(),
+            series(colour).0
+        );
+        svg.path(path.d(), &style);
     }
 }
 
@@ -156,6 +169,7 @@ impl Chart for Traces {
         let mut svg = Svg::default();
         let (left, wide) = (62.0, page(width)? - 62.0 - MARGIN - 4.0);
         let mut y = heading(&mut svg, &self.title, width);
+        let axis = Axis { dt: self.dt, steps };
         let mut single = 0;
         for (i, m) in self.membranes.iter().enumerate() {
             let last = i + 1 == self.membranes.len();
@@ -163,13 +177,11 @@ impl Chart for Traces {
             y += 20.0;
             let first = if m.traces.len() == 1 { single } else { 0 };
             single += usize::from(m.traces.len() == 1);
-            m.draw(
-                &mut svg,
-                [left, y, wide, high],
-                first % SERIES.len(),
-                self.dt,
-                (steps, last),
-            );
+            let panel = m.panel([left, y, wide, high], &axis);
+            panel.begin(&mut svg, &m.name);
+            panel.axis_x(&mut svg, &axis.time().label(), last);
+            m.draw(&mut svg, &panel, &axis, first % SERIES.len());
+            svg.end();
             y += high + if last { 40.0 } else { 10.0 };
             if m.traces.len() > 1 {
                 y = m.legend(&mut svg, [left, y], wide);

@@ -77,71 +77,49 @@ impl Unit {
         Ok(())
     }
 
-    /// Inputs, weighted sum, activation, one number: in the box from `left`, `wide` and `high`.
-    fn conventional(&self, svg: &mut Svg, [left, top, wide, high]: [f64; 4]) {
-        svg.begin(r#"class="ann""#);
+    /// The inputs with their weights, on lines to the sum.
+    fn fan_in(&self, svg: &mut Svg, [left, top, high]: [f64; 3], sum: [f64; 2]) {
         let n = self.inputs.len() as f64;
-        let sum = [left + 0.5 * wide, top + high / 2.0];
         for (i, input) in self.inputs.iter().enumerate() {
             let y = top + (i as f64 + 0.5) * high / n;
             let from = [left + 62.0, y];
-            svg.line(
-                [from[0] + 5.0, y],
-                sum,
-                &format!(r#"stroke="{DIM}" stroke-width="1.2""#),
-            );
+            let style = format!(r#"stroke="{DIM}" stroke-width="1.2""#);
+            svg.line([from[0] + 5.0, y], sum, &style);
             svg.circle(from, 5.0, &format!(r#"fill="{IN}""#));
-            let font = Font::new(BODY);
-            svg.text(
-                [left, y + 4.0],
-                font,
-                &format!("{} = {}", name("x", i), short(input.value)),
-            );
+            let label = format!("{} = {}", name("x", i), short(input.value));
+            svg.text([left, y + 4.0], Font::new(BODY), &label);
             // Above a line that falls or is level, below one that rises.
             let side = if y > sum[1] + 1.0 { 15.0 } else { -6.0 };
             let at = [(from[0] + sum[0]) / 2.0, (y + sum[1]) / 2.0 + side];
-            let label = format!("× {}", short(input.weight));
-            svg.text(
-                at,
-                Font::new(SMALL).fill(DIM).anchor(Anchor::Middle),
-                &label,
-            );
+            let font = Font::new(SMALL).fill(DIM).anchor(Anchor::Middle);
+            svg.text(at, font, &format!("× {}", short(input.weight)));
         }
-        svg.circle(
-            sum,
-            17.0,
-            &format!(r#"fill="white" stroke="{INK}" stroke-width="1.5""#),
-        );
+    }
+
+    /// Inputs, weighted sum, activation, one number: in the box from `left`, `wide` and `high`.
+    fn conventional(&self, svg: &mut Svg, [left, top, wide, high]: [f64; 4]) {
+        svg.begin(r#"class="ann""#);
+        let [a, y] = [left + 0.5 * wide, top + high / 2.0];
+        self.fan_in(svg, [left, top, high], [a, y]);
+        let middle = |size| Font::new(size).anchor(Anchor::Middle);
+        let outline = format!(r#"fill="white" stroke="{INK}" stroke-width="1.5""#);
+        svg.circle([a, y], 17.0, &outline);
+        svg.text([a, y + 6.0], middle(17.0), "Σ");
         svg.text(
-            [sum[0], sum[1] + 6.0],
-            Font::new(17.0).anchor(Anchor::Middle),
-            "Σ",
+            [a, y + 34.0],
+            middle(BODY),
+            &format!("a = {}", short(self.sum)),
         );
-        let label = format!("a = {}", short(self.sum));
-        svg.text(
-            [sum[0], sum[1] + 34.0],
-            Font::new(BODY).anchor(Anchor::Middle),
-            &label,
-        );
-        let [x, y] = [left + 0.72 * wide, sum[1]];
-        svg.arrow([sum[0] + 17.0, y], [x - 27.0, y], INK);
-        svg.rect(
-            [x - 26.0, y - 24.0, 52.0, 48.0],
-            &format!(r#"fill="white" stroke="{INK}" stroke-width="1.5""#),
-        );
-        let bend = Path::default()
-            .to([x - 18.0, y + 14.0])
-            .to([x, y + 14.0])
-            .to([x + 18.0, y - 14.0]);
+        let x = left + 0.72 * wide;
+        svg.arrow([a + 17.0, y], [x - 27.0, y], INK);
+        svg.rect([x - 26.0, y - 24.0, 52.0, 48.0], &outline);
+        let start = Path::default().to([x - 18.0, y + 14.0]);
+        let bend = start.to([x, y + 14.0]).to([x + 18.0, y - 14.0]);
         svg.path(
             bend.d(),
             &format!(r#"fill="none" stroke="{ANN}" stroke-width="2.5""#),
         );
-        svg.text(
-            [x, y + 42.0],
-            Font::new(SMALL).fill(DIM).anchor(Anchor::Middle),
-            "max(0, a)",
-        );
+        svg.text([x, y + 42.0], middle(SMALL).fill(DIM), "max(0, a)");
         svg.arrow([x + 26.0, y], [x + 54.0, y], INK);
         let font = Font::new(16.0).fill(ANN);
         svg.text([x + 59.0, y + 6.0], font, &short(self.output));
