@@ -166,14 +166,14 @@ impl Fetcher<'_> {
         if !is_web(from) {
             return http::copy(Path::new(from), (file, part), self.tell);
         }
-        let mut barren = 0;
+        let mut barren = 0u32;
         for _ in 0..MOST_TRIES {
             let before = part.len();
             let why = match http::request(&self.agent, from, (file, part), self.tell) {
                 Err(Failure::Again(why)) => why,
                 done => return done,
             };
-            barren = if part.len() > before { 1 } else { barren + 1 };
+            barren = if part.len() > before { 0 } else { barren + 1 };
             if barren >= self.options.tries {
                 return Err(Failure::Mirror(why));
             }
@@ -181,7 +181,7 @@ impl Fetcher<'_> {
             let pause = self
                 .options
                 .backoff
-                .saturating_mul(1 << (barren - 1).min(10));
+                .saturating_mul(1 << barren.saturating_sub(1).min(10));
             std::thread::sleep(pause.min(Duration::from_secs(30)));
         }
         Err(Failure::Mirror(format!("cut off {MOST_TRIES} times")))
