@@ -163,8 +163,8 @@ fn real_muscle_bursts_are_spikes() {
         return;
     };
     let data = emg::load(&folder.join("emg")).unwrap();
-    assert_eq!(data.values(0).len(), 100_001);
-    let steps = 100_001;
+    assert_eq!(data.values(0).len(), 100_000);
+    let steps = 100_000;
     let at = Presentation {
         steps,
         dt: 1e-3,
