@@ -192,6 +192,8 @@ fn order<M: Neuron<2, P, K>, const P: usize, const K: usize>(s: [f64; 2], x: f64
 
 #[test]
 fn integrators_are_of_the_order_that_they_declare() {
+    order::<AdLif<false>, 9, 10>([0.3, 0.1], 0.8, 40e-3);
+    order::<AdLif<true>, 9, 10>([0.3, 0.1], 0.8, 40e-3);
     order::<AdEx<true>, 11, 13>([-66e-3, 20e-12], 300e-12, 4e-3);
     order::<AdEx<false>, 11, 13>([-66e-3, 20e-12], 300e-12, 4e-3);
     order::<Izhikevich<true>, 6, 7>([-66.0, -13.0], 4.0, 2e-3);

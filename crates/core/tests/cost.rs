@@ -251,6 +251,7 @@ fn cells(draw: &mut Draw) -> NodeKind {
         params: [("tau_mem".to_string(), cortado::network::Values::One(5e-3))].into(),
         reset,
         train: Vec::new(),
+        bounds: Default::default(),
         per_neuron: false,
     }
 }

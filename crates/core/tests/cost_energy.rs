@@ -69,7 +69,9 @@ fn break_even_breaks_even() {
             keep(&mut more.steps);
             scale(&mut more.input_spikes);
             for p in &mut more.projections {
-                [&mut p.acs, &mut p.acs_hoisted, &mut p.nonzero].map(scale);
+                for count in [&mut p.acs, &mut p.acs_hoisted, &mut p.nonzero] {
+                    scale(count);
+                }
                 keep(&mut p.dense);
             }
             for p in &mut more.populations {

@@ -206,6 +206,11 @@ fn lively(neuron: &str) -> (Vec<(&'static str, f64)>, Vec<&'static str>, f64) {
             vec!["tau_mem", "tau_adapt", "beta"],
             1.0,
         ),
+        "adlif" | "se_adlif" => (
+            vec![("v_threshold", 0.5)],
+            vec!["tau_mem", "tau_adapt", "a", "b"],
+            1.0,
+        ),
         // Volts and siemens: jumps of some millivolts.
         "adex" => (
             vec![("v_threshold", -45e-3)],
