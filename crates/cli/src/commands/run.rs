@@ -139,7 +139,7 @@ fn open<'a>(args: &Args, model: &'a Model) -> Result<Box<dyn Source + 'a>> {
         true => "standard input".into(),
         false => args.input.display().to_string(),
     };
-    let mut reader: Box<dyn BufRead> = match args.input == Path::new("-") {
+    let mut reader: Box<dyn BufRead + Send> = match args.input == Path::new("-") {
         true => Box::new(std::io::BufReader::new(std::io::stdin())),
         false => {
             let file =

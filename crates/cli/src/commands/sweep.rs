@@ -11,7 +11,7 @@ use crate::training::Training;
 use anyhow::{Context, Result, bail};
 use axis::Axis;
 use cortado::learn::write_atomic;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ const LONGEST: u64 = 1 << 26;
 
 /// A stream of lines.
 pub struct Lines {
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     name: String,
     /// Lines read.
     number: u64,
@@ -72,7 +72,7 @@ struct Line {
 impl Lines {
     /// For a model; a sample ends after `window` steps, or with the stream.
     pub fn new(
-        reader: Box<dyn BufRead>,
+        reader: Box<dyn BufRead + Send>,
         name: String,
         model: &Model,
         window: Option<usize>,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use cortado::sim::clock::Input;
 
 /// Samples, in groups that run together, each in chunks of steps.
-pub trait Source {
+pub trait Source: Send {
     /// The number of samples of the next group.
     fn next(&mut self) -> Result<Option<usize>>;
 
