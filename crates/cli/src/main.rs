@@ -6,13 +6,14 @@ mod observe;
 mod recipe;
 mod refs;
 mod report;
+mod runs;
 mod stop;
 mod training;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use commands::{
-    bench, completions, cost, data, eval, inspect, man, models, plot, recipes,
-    report as report_command, train,
+    bench, compare, completions, cost, data, eval, inspect, man, models, plot, recipes,
+    report as report_command, run, sweep, train,
 };
 use std::process::ExitCode;
 
@@ -46,6 +47,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a trained network on files or a stream
+    Run(run::Args),
+    /// Train a recipe under many values: a grid, or drawn at random
+    Sweep(sweep::Args),
+    /// Runs side by side
+    Compare(compare::Args),
     /// Neuron models: equations, parameters, units, sources
     Models(models::Args),
     /// What a run, a checkpoint, a recipe or a data file holds
@@ -66,6 +73,9 @@ fn main() -> ExitCode {
         Command::Plot(args) => plot::run(&args),
         Command::Report(args) => report_command::run(&args),
         Command::Recipes { json } => recipes::run(json),
+        Command::Run(args) => run::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command()),

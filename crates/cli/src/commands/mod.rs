@@ -1,6 +1,7 @@
 //! One file for each verb of the command line.
 
 pub mod bench;
+pub mod compare;
 pub mod completions;
 pub mod cost;
 pub mod data;
@@ -12,6 +13,8 @@ pub mod models;
 pub mod plot;
 pub mod recipes;
 pub mod report;
+pub mod run;
+pub mod sweep;
 pub mod train;
 
 /// Rows as columns, each as wide as its widest cell, with `indent` before each row.

@@ -81,7 +81,7 @@ pub(crate) struct BlockLoss {
 }
 
 /// The logit is the mean membrane, or the share of steps to the first spike, times this: what is near threshold decides.
-const GAIN: f64 = 10.0;
+pub(super) const GAIN: f64 = 10.0;
 
 /// Share of steps in which the label's output, and any other, is to fire.
 const RATES: [f64; 2] = [0.9, 0.1];

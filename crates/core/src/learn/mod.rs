@@ -8,6 +8,7 @@ mod init;
 mod loss;
 mod optim;
 mod rates;
+mod scores;
 
 pub use bptt::{BatchReport, Objective, Workspace, evaluate, gradients};
 pub use checkpoint::write_atomic;
@@ -17,3 +18,4 @@ pub use init::RateInit;
 pub use loss::{Loss, Targets};
 pub use optim::{Algorithm, Optimizer, OptimizerSpec, Schedule};
 pub use rates::Rates;
+pub use scores::Scores;

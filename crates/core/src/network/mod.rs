@@ -81,6 +81,11 @@ impl<R: Lanes> Network<R> {
         self.nodes[0].shape.size()
     }
 
+    /// Shape of what goes in.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.nodes[0].shape.dims
+    }
+
     /// Number of outputs.
     pub fn outputs(&self) -> usize {
         self.readout().shape.size()

@@ -3,6 +3,7 @@
 use super::{Found, Stats, show};
 use crate::experiment::Folder;
 use crate::recipe::{self, Recipe};
+use crate::runs;
 use anyhow::{Context, Result, bail};
 use cortado::network::{Network, NetworkSpec};
 use safetensors::tensor::{Dtype, SafeTensors};
@@ -13,7 +14,7 @@ use std::path::Path;
 /// A folder that `cortado train` left.
 pub fn run(path: &Path) -> Result<Found> {
     let (folder, recipe) = Folder::open(path)?;
-    let lines = metrics(path);
+    let lines = runs::metrics(path)?;
     let epochs = lines.iter().filter(|l| l.get("epoch").is_some());
     let result = lines.iter().rfind(|l| l.get("metric").is_some());
     let mut value = json!({
@@ -33,13 +34,6 @@ pub fn run(path: &Path) -> Result<Found> {
         said: &["about", "checkpoint"],
         ..Found::plain("run", value)
     })
-}
-
-/// The lines of a run's metrics that can be read.
-pub fn metrics(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    let lines = text.lines();
-    lines.filter_map(|l| serde_json::from_str(l).ok()).collect()
 }
 
 /// A recipe in a file.

@@ -1,5 +1,6 @@
 //! What was found, for people.
 
+use crate::runs::cell;
 use serde_json::Value;
 
 /// The first line: kind, path and size.
@@ -60,30 +61,4 @@ pub fn table(rows: &[Value], indent: &str) -> String {
             .map(|r| keys.iter().map(|k| cell(&r[k.as_str()])).collect()),
     );
     crate::commands::align(&lines, indent)
-}
-
-/// A value in a cell.
-pub fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".into(),
-        Value::String(s) => s.clone(),
-        Value::Number(n) if n.is_f64() => number(n.as_f64().unwrap_or(f64::NAN)),
-        Value::Array(a) if !a.iter().any(Value::is_object) => {
-            let cells: Vec<String> = a.iter().map(cell).collect();
-            format!("[{}]", cells.join(", "))
-        }
-        v => v.to_string(),
-    }
-}
-
-/// A number with four or five figures.
-pub fn number(v: f64) -> String {
-    match v.abs() {
-        0.0 => "0".into(),
-        a if a.is_finite() && !(1e-3..1e5).contains(&a) => format!("{v:.3e}"),
-        _ => {
-            let text = format!("{v:.4}");
-            text.trim_end_matches('0').trim_end_matches('.').to_string()
-        }
-    }
 }

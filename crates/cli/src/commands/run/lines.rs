@@ -1,0 +1,332 @@
+//! Input from JSON lines: a stream, in memory that does not grow.
+
+use super::model::Model;
+use super::source::Source;
+use anyhow::{Context, Result, bail};
+use cortado::sim::clock::Input;
+use cortado::spikes::Spikes;
+use serde::Deserialize;
+use std::io::{BufRead, Read};
+
+/// Bytes of the longest line.
+const LONGEST: u64 = 1 << 26;
+
+/// A stream of lines.
+pub struct Lines {
+    reader: Box<dyn BufRead + Send>,
+    name: String,
+    /// Lines read.
+    number: u64,
+    inputs: usize,
+    dt: f64,
+    /// Steps of a sample.
+    window: Option<usize>,
+    kind: Option<Kind>,
+    /// A step that was read and not handed out.
+    ahead: Option<Row>,
+    /// Spikes of events: the step they stand in, the step of the next row, and the time of the last.
+    events: Events,
+    /// Steps handed out of the sample under way.
+    done: usize,
+    end: bool,
+}
+
+#[derive(Default)]
+struct Events {
+    pending: Option<(u64, u32)>,
+    next: u64,
+    last: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Events,
+    Spikes,
+    Currents,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Events => "{\"t\": seconds, \"i\": channel}",
+            Self::Spikes => "{\"spikes\": [..]}",
+            Self::Currents => "{\"x\": [..]}",
+        }
+    }
+}
+
+enum Row {
+    Spikes(Vec<u32>),
+    Currents(Vec<f32>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    t: Option<f64>,
+    i: Option<u32>,
+    spikes: Option<Vec<u32>>,
+    x: Option<Vec<f32>>,
+}
+
+impl Lines {
+    /// For a model; a sample ends after `window` steps, or with the stream.
+    pub fn new(
+        reader: Box<dyn BufRead + Send>,
+        name: String,
+        model: &Model,
+        window: Option<usize>,
+    ) -> Self {
+        Self {
+            reader,
+            name,
+            number: 0,
+            inputs: model.net.inputs(),
+            dt: model.dt(),
+            window,
+            kind: None,
+            ahead: None,
+            events: Events::default(),
+            done: 0,
+            end: false,
+        }
+    }
+
+    /// The next line that is not blank.
+    fn line(&mut self) -> Result<Option<Line>> {
+        loop {
+            let mut bytes = Vec::new();
+            let mut limited = self.reader.by_ref().take(LONGEST);
+            limited
+                .read_until(b'\n', &mut bytes)
+                .with_context(|| format!("cannot read {}", self.name))?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            self.number += 1;
+            if bytes.len() as u64 == LONGEST && bytes.last() != Some(&b'\n') {
+                bail!("{}: expected a line of at most {LONGEST} bytes", self.at());
+            }
+            if bytes.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            return serde_json::from_slice(&bytes).map(Some).with_context(|| {
+                let kinds = [Kind::Events, Kind::Spikes, Kind::Currents].map(Kind::name);
+                format!("{}: expected {}", self.at(), kinds.join(" or "))
+            });
+        }
+    }
+
+    fn at(&self) -> String {
+        format!("{}, line {}", self.name, self.number)
+    }
+
+    /// Checks that a line is of the kind of those before it.
+    fn kind(&mut self, line: &Line) -> Result<Kind> {
+        let kind = match line {
+            Line {
+                t: Some(_),
+                i: Some(_),
+                spikes: None,
+                x: None,
+            } => Kind::Events,
+            Line {
+                t: None,
+                i: None,
+                spikes: Some(_),
+                x: None,
+            } => Kind::Spikes,
+            Line {
+                t: None,
+                i: None,
+                spikes: None,
+                x: Some(_),
+            } => Kind::Currents,
+            _ => {
+                let kinds = [Kind::Events, Kind::Spikes, Kind::Currents].map(Kind::name);
+                bail!("{}: expected one of {}", self.at(), kinds.join(" or "));
+            }
+        };
+        match self.kind {
+            Some(before) if before != kind => bail!(
+                "{}: expected {} as the lines before, got {}",
+                self.at(),
+                before.name(),
+                kind.name()
+            ),
+            _ => self.kind = Some(kind),
+        }
+        Ok(kind)
+    }
+
+    /// The next step of the stream.
+    fn row(&mut self) -> Result<Option<Row>> {
+        if let Some(row) = self.ahead.take() {
+            return Ok(Some(row));
+        }
+        if self.end {
+            return Ok(None);
+        }
+        if self.kind == Some(Kind::Events) {
+            return self.bin();
+        }
+        let Some(line) = self.line()? else {
+            self.end = true;
+            return Ok(None);
+        };
+        match self.kind(&line)? {
+            Kind::Events => {
+                self.event(&line)?;
+                self.bin()
+            }
+            Kind::Spikes => {
+                let mut row = line.spikes.unwrap_or_default();
+                row.sort_unstable();
+                row.dedup();
+                if let Some(i) = row.last().filter(|&&i| i as usize >= self.inputs) {
+                    bail!(
+                        "{}: expected channels below {}, got {i}",
+                        self.at(),
+                        self.inputs
+                    );
+                }
+                Ok(Some(Row::Spikes(row)))
+            }
+            Kind::Currents => {
+                let row = line.x.unwrap_or_default();
+                if row.len() != self.inputs {
+                    bail!(
+                        "{}: expected {} currents, got {}",
+                        self.at(),
+                        self.inputs,
+                        row.len()
+                    );
+                }
+                if let Some(i) = row.iter().position(|v| !v.is_finite()) {
+                    bail!(
+                        "{}: expected finite currents, got {} at {i}",
+                        self.at(),
+                        row[i]
+                    );
+                }
+                Ok(Some(Row::Currents(row)))
+            }
+        }
+    }
+
+    /// Takes in an event.
+    fn event(&mut self, line: &Line) -> Result<()> {
+        let (Some(t), Some(i)) = (line.t, line.i) else {
+            return Ok(());
+        };
+        if i as usize >= self.inputs {
+            bail!(
+                "{}: expected a channel below {}, got {i}",
+                self.at(),
+                self.inputs
+            );
+        }
+        if !(t >= self.events.last && t.is_finite()) {
+            bail!(
+                "{}: expected a time of at least {} s, got {t}",
+                self.at(),
+                self.events.last
+            );
+        }
+        let step = t / self.dt;
+        // A time that is written as a whole number of steps is one, whatever the last bit says.
+        let near = step.round();
+        let step = if (step - near).abs() < 1e-6 {
+            near
+        } else {
+            step.floor()
+        };
+        if step >= (1u64 << 53) as f64 {
+            bail!(
+                "{}: expected a time of less than 2^53 steps, got {t}",
+                self.at()
+            );
+        }
+        self.events.last = t;
+        self.events.pending = Some((step as u64, i));
+        Ok(())
+    }
+
+    /// The spikes of the next step, all of which have come once a later one is seen.
+    fn bin(&mut self) -> Result<Option<Row>> {
+        let now = self.events.next;
+        let mut row = Vec::new();
+        loop {
+            match self.events.pending {
+                Some((step, i)) if step == now => row.push(i),
+                Some(_) => break,
+                None => {
+                    self.end = true;
+                    break;
+                }
+            }
+            self.events.pending = None;
+            if let Some(line) = self.line()? {
+                self.kind(&line)?;
+                self.event(&line)?;
+            }
+        }
+        if self.end && row.is_empty() {
+            return Ok(None);
+        }
+        self.events.next += 1;
+        row.sort_unstable();
+        row.dedup();
+        Ok(Some(Row::Spikes(row)))
+    }
+
+    /// A step without input.
+    fn silence(&self) -> Row {
+        match self.kind {
+            Some(Kind::Currents) => Row::Currents(vec![0.0; self.inputs]),
+            _ => Row::Spikes(Vec::new()),
+        }
+    }
+}
+
+impl Source for Lines {
+    fn next(&mut self) -> Result<Option<usize>> {
+        self.done = 0;
+        self.ahead = self.row()?;
+        Ok(self.ahead.is_some().then_some(1))
+    }
+
+    fn steps(&mut self, most: usize) -> Result<Option<Input<f32>>> {
+        let left = self.window.map_or(most, |w| most.min(w - self.done));
+        let (mut spikes, mut currents) = (Vec::new(), Vec::new());
+        let mut steps = 0;
+        while steps < left {
+            let row = match self.row()? {
+                Some(row) => row,
+                None if self.window.is_some() => self.silence(),
+                None => break,
+            };
+            match row {
+                Row::Spikes(row) => spikes.push(row),
+                Row::Currents(row) => currents.extend(row),
+            }
+            steps += 1;
+        }
+        self.done += steps;
+        if steps == 0 {
+            return Ok(None);
+        }
+        Ok(Some(match self.kind {
+            Some(Kind::Currents) => Input::Currents {
+                samples: 1,
+                steps,
+                data: currents,
+            },
+            _ => Input::Spikes(Spikes::from_rows(1, steps, self.inputs, spikes)?),
+        }))
+    }
+
+    fn chunk(&self) -> usize {
+        1
+    }
+}

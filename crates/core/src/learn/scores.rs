@@ -1,0 +1,115 @@
+//! Scores of a readout while it runs.
+
+use super::Loss;
+use super::loss::{GAIN, decision};
+use crate::num::Float;
+
+/// What a loss compares between outputs, step by step: after any number of steps the bits of [`Loss::scores`] on all of
+/// them, in memory that does not grow.
+///
+/// ```
+/// use cortado::learn::{Loss, Scores};
+/// let mut scores = Scores::new(Loss::CountCrossEntropy, 2);
+/// for row in [[0.0f32, 1.0], [1.0, 1.0], [0.0, 1.0]] {
+///     scores.push(&row);
+/// }
+/// assert_eq!((scores.values(), scores.decision()), (vec![1.0, 3.0], Some(1)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scores {
+    loss: Loss,
+    steps: usize,
+    sums: Vec<f64>,
+    /// Product of `1 - z` over the steps so far.
+    quiet: Vec<f64>,
+}
+
+impl Scores {
+    /// Before the first step.
+    pub fn new(loss: Loss, outputs: usize) -> Self {
+        let start = match loss {
+            Loss::MaxCrossEntropy => f64::NEG_INFINITY,
+            _ => 0.0,
+        };
+        Self {
+            loss,
+            steps: 0,
+            sums: vec![start; outputs],
+            quiet: vec![1.0; outputs],
+        }
+    }
+
+    /// Takes in what the readout handed on in a step, `[outputs]`.
+    pub fn push<R: Float>(&mut self, row: &[R]) {
+        self.steps += 1;
+        let all = self.sums.iter_mut().zip(&mut self.quiet).zip(row);
+        for ((sum, quiet), v) in all {
+            let v = v.value();
+            match self.loss {
+                Loss::MaxCrossEntropy => *sum = if v > *sum { v } else { *sum },
+                Loss::FirstSpike => {
+                    *quiet *= 1.0 - v;
+                    *sum += *quiet;
+                }
+                _ => *sum += v,
+            }
+        }
+    }
+
+    /// Number of steps so far.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The scores.
+    pub fn values(&self) -> Vec<f64> {
+        let factor = match self.loss {
+            Loss::MeanCrossEntropy => GAIN / self.steps as f64,
+            Loss::FirstSpike => -GAIN / self.steps as f64,
+            Loss::MaxCrossEntropy => return self.sums.clone(),
+            _ => 1.0,
+        };
+        self.sums.iter().map(|s| s * factor).collect()
+    }
+
+    /// The output of the largest score, the first if there are several.
+    pub fn decision(&self) -> Option<usize> {
+        decision(&self.values())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, Rng};
+
+    #[test]
+    fn every_prefix_has_the_bits_of_the_whole() {
+        let mut rng = Rng::new(3, 0, Purpose::Other, 0);
+        let (n, steps) = (5, 23);
+        for loss in [
+            Loss::CountCrossEntropy,
+            Loss::CountMse,
+            Loss::MeanCrossEntropy,
+            Loss::SumCrossEntropy,
+            Loss::MaxCrossEntropy,
+            Loss::FirstSpike,
+            Loss::SpikeSum,
+            Loss::VanRossum { tau: 5e-3 },
+        ] {
+            let spikes = loss.wants() == crate::neuron::Output::Spikes;
+            let mut draw = || match (spikes, rng.uniform()) {
+                (true, u) => f32::from(u8::from(u < 0.2)),
+                (false, u) => (u - 0.5) as f32,
+            };
+            let output: Vec<f32> = (0..n * steps).map(|_| draw()).collect();
+            let mut scores = Scores::new(loss, n);
+            for t in 0..steps {
+                scores.push(&output[t * n..(t + 1) * n]);
+                let whole = loss.scores(&output[..(t + 1) * n], n);
+                assert_eq!(scores.values(), whole, "{loss:?} after {t}");
+                assert_eq!(scores.decision(), decision(&whole));
+            }
+        }
+    }
+}
