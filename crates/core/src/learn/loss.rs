@@ -1,5 +1,6 @@
 //! Losses on what the readout did, and their errors.
 
+use super::Scores;
 use crate::network::Network;
 use crate::neuron::{Lanes, Output};
 use crate::num::Float;
@@ -164,8 +165,11 @@ impl Loss {
     /// assert_eq!(counts, [1.0, 3.0]);
     /// ```
     pub fn scores<R: Float>(self, output: &[R], outputs: usize) -> Vec<f64> {
-        let rows: Vec<f64> = output.iter().map(|v| v.value()).collect();
-        Readout::new(&rows, outputs).scores(self)
+        let mut scores = Scores::new(self, outputs);
+        output
+            .chunks_exact(outputs.max(1))
+            .for_each(|row| scores.push(row));
+        scores.values()
     }
 
     /// The loss of a block, its error left in the slot and divided by `batch`, the number of samples of the batch.
@@ -272,33 +276,21 @@ impl<'a> Readout<'a> {
         self.rows[j..].iter().step_by(self.n).copied()
     }
 
-    fn sums(&self, factor: f64) -> Vec<f64> {
-        let mut sums = vec![0.0; self.n];
-        for row in self.rows.chunks_exact(self.n.max(1)) {
-            sums.iter_mut().zip(row).for_each(|(s, v)| *s += v);
-        }
-        sums.iter_mut().for_each(|s| *s *= factor);
-        sums
-    }
-
-    /// The step of an output's maximum, the first if there are several, and the maximum.
-    fn peak(&self, j: usize) -> (usize, f64) {
+    /// The step of an output's maximum, the first if there are several.
+    fn peak(&self, j: usize) -> usize {
         let first = (0, f64::NEG_INFINITY);
         let steps = self.column(j).enumerate();
-        steps.fold(first, |best, (t, v)| if v > best.1 { (t, v) } else { best })
+        steps
+            .fold(first, |best, (t, v)| if v > best.1 { (t, v) } else { best })
+            .0
     }
 
     fn scores(&self, loss: Loss) -> Vec<f64> {
-        match loss {
-            Loss::MaxCrossEntropy => (0..self.n).map(|j| self.peak(j).1).collect(),
-            Loss::FirstSpike => {
-                let scale = -GAIN / self.steps as f64;
-                let time = |j| quiet(self.column(j)).sum::<f64>() * scale;
-                (0..self.n).map(time).collect()
-            }
-            Loss::MeanCrossEntropy => self.sums(GAIN / self.steps as f64),
-            _ => self.sums(1.0),
-        }
+        let mut scores = Scores::new(loss, self.n);
+        self.rows
+            .chunks_exact(self.n.max(1))
+            .for_each(|row| scores.push(row));
+        scores.values()
     }
 
     /// The loss for a label; its error is sent.
@@ -307,7 +299,7 @@ impl<'a> Readout<'a> {
         let share = GAIN / self.steps as f64;
         for (j, g) in by_score.into_iter().enumerate() {
             match loss {
-                Loss::MaxCrossEntropy => send.at(self.peak(j).0, j, g),
+                Loss::MaxCrossEntropy => send.at(self.peak(j), j, g),
                 Loss::FirstSpike => {
                     for (t, d) in self.first_by_spikes(j).into_iter().enumerate() {
                         send.at(t, j, g * -share * d);
