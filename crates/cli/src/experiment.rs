@@ -49,8 +49,8 @@ impl Deref for Samples {
 pub fn data(recipe: &Recipe) -> Result<Data> {
     let wanted = &recipe.data;
     recipe.augment.check()?;
-    let mut split = cortado_data::load_split(&wanted.name, wanted.folder.as_ref(), &wanted.split)
-        .context("data")?;
+    let mut split =
+        cortado_data::load_split(&wanted.name, &wanted.place(), &wanted.split).context("data")?;
     if wanted.holdout > 0 {
         split.test = split.train.split_off(wanted.holdout);
     }

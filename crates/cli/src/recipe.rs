@@ -5,6 +5,7 @@ use cortado::encode::{Augment, Distort, Encoder};
 use cortado::learn::{FitSpec, RateInit};
 use cortado::network::NetworkSpec;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use toml::{Table, Value};
 
 macro_rules! embedded {
@@ -64,8 +65,8 @@ pub struct Recipe {
 pub struct Data {
     /// Name of the data set.
     pub name: String,
-    /// Folder of the data sets.
-    #[serde(default = "folder")]
+    /// Folder of the data sets; where the environment says if empty, so that a run can be taken elsewhere.
+    #[serde(default)]
     pub folder: String,
     /// Number of training samples to keep; 0 for all.
     #[serde(default)]
@@ -91,8 +92,14 @@ pub struct Detect {
     pub tolerance: f64,
 }
 
-fn folder() -> String {
-    cortado_data::default_folder().display().to_string()
+impl Data {
+    /// Folder of the data sets.
+    pub fn place(&self) -> PathBuf {
+        match self.folder.as_str() {
+            "" => cortado_data::default_folder(),
+            folder => folder.into(),
+        }
+    }
 }
 
 /// The names of the recipes that are built in.
