@@ -134,3 +134,48 @@ fn files_are_known_by_their_content() {
         (&"recipe".into(), &8.into())
     );
 }
+
+/// The files of the readers' tests, each under a name that says nothing.
+#[test]
+fn arrays_sounds_records_and_spikes_are_known_too() {
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/tests/fixtures/");
+    let folder = tempfile::tempdir().unwrap();
+    let look = |name: &str| {
+        let copy = folder.path().join("something");
+        std::fs::copy(format!("{fixtures}{name}"), &copy).unwrap();
+        json(&done(&["inspect", copy.to_str().unwrap(), "--json"]))
+    };
+    for (name, kind) in [
+        ("version1.npy", "npy"),
+        ("types.npz", "npz"),
+        ("pcm16.wav", "WAV"),
+        ("shd-plain.h5", "HDF5 spikes"),
+        ("shd-userblock.h5", "HDF5 spikes"),
+    ] {
+        assert_eq!(look(name)["kind"], kind, "{name}");
+    }
+    let shd = cortado_data::hdf5::read(format!("{fixtures}shd-plain.h5").as_ref()).unwrap();
+    let value = look("shd-plain.h5");
+    assert_eq!(value["samples"], shd.labels.len());
+    assert_eq!(
+        value["spikes"],
+        shd.times.iter().map(Vec::len).sum::<usize>()
+    );
+    let arrays = look("types.npz")["arrays"].as_array().unwrap().clone();
+    assert!(
+        arrays.len() > 3 && arrays.iter().all(|a| a["count"].is_u64()),
+        "{arrays:?}"
+    );
+    // Two samples of one signal in 12 bits each: 1000 and -1.
+    let header = "r 1 360 2\nr.dat 212 200(1024)/mV 11 1024 1000 999 0 MLII\n";
+    std::fs::write(folder.path().join("r.dat"), [0xe8, 0xf3, 0xff]).unwrap();
+    let path = folder.path().join("header");
+    std::fs::write(&path, header).unwrap();
+    let value = json(&done(&["inspect", path.to_str().unwrap(), "--json"]));
+    assert_eq!(
+        (&value["kind"], &value["rate_hz"]),
+        (&"WFDB record".into(), &360.0.into())
+    );
+    let max = value["signals"][0]["max"].as_f64().unwrap();
+    assert!((max + 0.12).abs() < 1e-6, "{value}");
+}

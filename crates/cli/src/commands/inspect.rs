@@ -7,18 +7,20 @@ mod show;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `cortado inspect`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Recognised: a run folder, a checkpoint folder or its manifest, a recipe in TOML, safetensors, IDX images and labels \
-(as they are or in gzip). The name of a file does not matter.
+(as they are or in gzip), .npy, .npz, WAV, the header of a WFDB record, HDF5 in the layout of SHD. The name of a file does \
+not matter.
 
 Keys of --json: kind, path and bytes for all; a run has recipe, epochs, result and checkpoint; a checkpoint has version, \
 format, dtype, steps, epochs, seed, input, convention, network, intact, parameters (name, shape, count, min, mean, max, \
-zeros, non_finite); a recipe has recipe; an array has type, shape, min, mean, max, zeros, non_finite.")]
+zeros, non_finite); a recipe has recipe; an array has type, shape, count, min, mean, max, zeros, \
+non_finite, a sound and a signal of a record these of their values.")]
 pub struct Args {
     /// A folder or a file
     path: PathBuf,
@@ -84,23 +86,57 @@ fn look(path: &Path) -> Result<Found> {
 fn file(path: &Path, head: &[u8]) -> Result<Found> {
     match head {
         [0x1f, 0x8b, ..] => data::idx(path),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => data::npy(path),
+        [b'P', b'K', ..] => data::npz(path),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'A',
+            b'V',
+            b'E',
+            ..,
+        ] => data::wav(path),
+        [0x89, b'H', b'D', b'F', ..] => data::hdf5(path),
         [0, 0, 8..=14, 1..=8, ..] => data::idx(path),
         [_, _, _, _, _, _, _, _, b'{', ..] if head[3..8] == [0; 5] => model::numbers(path),
         [b'{', ..] => model::manifest(path),
-        _ => match model::recipe(path) {
-            Ok(found) => Ok(found),
-            Err(e) => Err(e.context(
-                "expected a recipe, a manifest, safetensors or IDX; read as a recipe, the nearest",
-            )),
-        },
+        _ if data::is_wfdb(head) => data::wfdb(path),
+        // A block for the user may stand in front of HDF5.
+        _ if is_hdf5(path)? => data::hdf5(path),
+        _ => model::recipe(path)
+            .context("expected a recipe or a kind of data that --help names; read as a recipe"),
     }
+}
+
+/// Whether the signature of HDF5 stands at 512, 1024, 2048, ... bytes.
+fn is_hdf5(path: &Path) -> Result<bool> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut at = 512;
+    while at + 8 <= length {
+        let mut word = [0; 8];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut word)?;
+        if word == *b"\x89HDF\r\n\x1a\n" {
+            return Ok(true);
+        }
+        at *= 2;
+    }
+    Ok(false)
 }
 
 /// The first bytes of a file.
 fn head(path: &Path) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    file.take(16)
+    file.take(256)
         .read_to_end(&mut head)
         .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(head)

@@ -2,8 +2,12 @@
 
 use super::{Found, Stats};
 use anyhow::{Context, Result, bail};
+use cortado::Error;
+use cortado_data::npy::Array;
+use cortado_data::{hdf5, npy, npz, wav, wfdb};
 use flate2::read::MultiGzDecoder;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -98,4 +102,107 @@ fn decode(kind: u8, b: &[u8]) -> f64 {
         (0x0d, &[a, b, c, d]) => f64::from(f32::from_be_bytes([a, b, c, d])),
         _ => b.try_into().map_or(f64::NAN, f64::from_be_bytes),
     }
+}
+
+/// An `.npy` file.
+pub fn npy(path: &Path) -> Result<Found> {
+    Ok(Found::plain("npy", array(&npy::read(path)?)))
+}
+
+/// An `.npz` file: its arrays by name.
+pub fn npz(path: &Path) -> Result<Found> {
+    let all = npz::read(path, npz::LIMIT)?;
+    let row = |(name, a): (&String, &Array)| {
+        let mut row = json!({ "name": name });
+        if let (Some(row), Value::Object(rest)) = (row.as_object_mut(), array(a)) {
+            row.extend(rest);
+        }
+        row
+    };
+    let rows: Vec<Value> = all.iter().map(row).collect();
+    Ok(Found::plain("npz", json!({ "arrays": rows })))
+}
+
+fn array(array: &Array) -> Value {
+    let mut value = json!({ "type": array.data.descr(), "shape": array.shape });
+    Stats::of(array.to_f64()).put(&mut value);
+    value
+}
+
+/// A sound.
+pub fn wav(path: &Path) -> Result<Found> {
+    let wav = wav::read(path)?;
+    let seconds = wav.frames() as f64 / f64::from(wav.rate.max(1));
+    let mut value = json!({
+        "rate_hz": wav.rate, "channels": wav.channels, "frames": wav.frames(), "seconds": seconds,
+    });
+    Stats::of(wav.samples.iter().map(|&v| f64::from(v))).put(&mut value);
+    Ok(Found::plain("WAV", value))
+}
+
+/// Whether a text begins like the header of a WFDB record: a name, the number of signals, samples a second.
+pub fn is_wfdb(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let mut lines = text
+        .lines()
+        .filter(|l| !l.trim().is_empty() && !l.starts_with('#'));
+    let words: Vec<&str> = lines
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let number = |w: &str| w.starts_with(|c: char| c.is_ascii_digit());
+    matches!(words[..], [_, n, rate, ..] if n.parse::<u32>().is_ok() && number(rate))
+}
+
+/// The header of a record, with the files of samples beside it.
+pub fn wfdb(path: &Path) -> Result<Found> {
+    let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("cannot read", path, e));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut file = |name: &str| read(&folder.join(name));
+    let record = wfdb::decode(&read(path)?, &path.display().to_string(), &mut file)?;
+    let row = |s: &wfdb::Signal| {
+        let mut row = json!({ "name": s.name, "units": s.units, "gain": s.gain });
+        Stats::of(s.physical().into_iter().map(f64::from)).put(&mut row);
+        row
+    };
+    let length = record.signals.first().map_or(0, |s| s.samples.len());
+    Ok(Found::plain(
+        "WFDB record",
+        json!({
+            "name": record.name, "rate_hz": record.rate, "samples": length,
+            "seconds": length as f64 / record.rate,
+            "signals": record.signals.iter().map(row).collect::<Vec<_>>(),
+            "comments": record.comments,
+        }),
+    ))
+}
+
+/// Spikes in the layout of SHD and SSC.
+pub fn hdf5(path: &Path) -> Result<Found> {
+    let shd = hdf5::read(path)?;
+    let units = shd.units.iter().flatten();
+    let last = shd.times.iter().flatten().fold(0.0f32, |a, &t| a.max(t));
+    let mut per_class = Vec::new();
+    for &label in &shd.labels {
+        let at = label as usize;
+        // A label without a name has no bound: those beyond any use are left out.
+        if at < 65_536 {
+            per_class.resize(per_class.len().max(at + 1), 0u64);
+            per_class[at] += 1;
+        }
+    }
+    let speakers = shd
+        .speakers
+        .as_ref()
+        .map(|s| s.iter().collect::<BTreeSet<_>>().len());
+    Ok(Found::plain(
+        "HDF5 spikes",
+        json!({
+            "samples": shd.labels.len(),
+            "spikes": shd.times.iter().map(Vec::len).sum::<usize>(),
+            "largest_channel": units.max(), "last_spike_s": last,
+            "classes": shd.classes, "per_class": per_class, "speakers": speakers,
+        }),
+    ))
 }
