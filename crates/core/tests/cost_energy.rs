@@ -69,14 +69,9 @@ fn break_even_breaks_even() {
             keep(&mut more.steps);
             scale(&mut more.input_spikes);
             for p in &mut more.projections {
-<<<<<<< HEAD
                 for count in [&mut p.acs, &mut p.acs_hoisted, &mut p.nonzero] {
                     scale(count);
                 }
-=======
-                let driven = [&mut p.acs, &mut p.acs_hoisted, &mut p.nonzero];
-                driven.into_iter().for_each(scale);
->>>>>>> 87ec70b (Tests of cost build their neurons by name)
                 keep(&mut p.dense);
             }
             for p in &mut more.populations {
