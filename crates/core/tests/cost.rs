@@ -244,16 +244,13 @@ fn counts(cost: &Cost) -> (Vec<Counts>, Vec<[u64; 2]>) {
     )
 }
 
-fn cells(draw: &mut Draw) -> NodeKind {
-    let reset = [Reset::Subtract, Reset::Value][draw.pick(2)];
-    NodeKind::Population {
-        neuron: "lif".into(),
-        params: [("tau_mem".to_string(), cortado::network::Values::One(5e-3))].into(),
-        reset,
-        train: Vec::new(),
-        bounds: Default::default(),
-        per_neuron: false,
+/// Adds neurons with one of two resets.
+fn cells(spec: NetworkSpec, name: &str, draw: &mut Draw) -> NetworkSpec {
+    let mut spec = spec.population(name, "lif", &[("tau_mem", 5e-3)]);
+    if let Some(NodeKind::Population { reset, .. }) = spec.nodes.last_mut().map(|n| &mut n.kind) {
+        *reset = [Reset::Subtract, Reset::Value][draw.pick(2)];
     }
+    spec
 }
 
 fn conv(draw: &mut Draw, channels: usize, groups: usize) -> NodeKind {
@@ -293,19 +290,14 @@ fn network(draw: &mut Draw) -> (Network<f32>, Vec<usize>) {
     spec.convention = Convention::preset(preset).unwrap();
     let shape = if draw.pick(2) == 0 {
         let groups = 1 + draw.pick(2);
-        spec = spec
-            .node("c1", conv(draw, 4, groups))
-            .node("a", cells(draw))
+        spec = cells(spec.node("c1", conv(draw, 4, groups)), "a", draw)
             .node("between", between(draw))
-            .node("c2", conv(draw, 2 * groups, groups))
-            .node("b", cells(draw))
-            .flatten("flat");
+            .node("c2", conv(draw, 2 * groups, groups));
+        spec = cells(spec, "b", draw).flatten("flat");
         vec![2, 15 + draw.pick(3), 15 + draw.pick(4)]
     } else {
-        spec = spec
-            .linear("fc1", 1 + draw.pick(90))
-            .node("a", cells(draw))
-            .recurrent();
+        let width = 1 + draw.pick(90);
+        spec = cells(spec.linear("fc1", width), "a", draw).recurrent();
         vec![1 + draw.pick(80)]
     };
     spec = spec.linear("fc", 1 + draw.pick(70));

@@ -54,6 +54,8 @@ pub fn operations(model: &str, states: u64, convention: &Convention) -> Operatio
         "cuba_lif" => Operations::new(2, 4),
         // v = b v + x; a = rho a; v - beta a > threshold; v -= threshold; a += 1
         "alif" => Operations::new(3, 5),
+        // w = rho w + c v; v = alpha v + x - d w; v > threshold; v -= threshold; w += jump
+        "adlif" | "se_adlif" => Operations::new(4, 6),
         // The slope has 6 products, 7 sums and an exponential; v > threshold; v = reset; w += b
         "adex" => integrated((6, 7, 1), rk4),
         // The slope has 5 products and 5 sums; v > threshold; v = reset; u += d
