@@ -63,15 +63,26 @@ impl Panel {
 
     /// Ticks, grid and label of the vertical axis.
     pub fn axis_y(&self, svg: &mut Svg, label: &str) {
+        self.upright(svg, label, |_| true);
+    }
+
+    /// As [`Panel::axis_y`], of things that are counted: `count` of them, from 0.
+    pub fn axis_of(&self, svg: &mut Svg, label: &str, count: usize) {
+        self.upright(svg, label, |v| {
+            v.fract() == 0.0 && (0.0..count.max(1) as f64).contains(&v)
+        });
+    }
+
+    fn upright(&self, svg: &mut Svg, label: &str, keep: impl Fn(f64) -> bool) {
         let [left, top, w, h] = self.frame;
         let (values, names) = ticks(self.y.domain, ((h / 28.0) as usize).clamp(2, 8));
-        for (v, name) in values.iter().zip(&names) {
+        for (v, name) in values.iter().zip(&names).filter(|(v, _)| keep(**v)) {
             let y = self.y.at(*v);
             svg.grid([left, y], [left + w, y]);
             let font = Font::new(SMALL).fill(DIM).anchor(Anchor::End);
             svg.text([left - 5.0, y + 4.0], font, name);
         }
-        if !label.is_empty() {
+        if !label.is_empty() && text::width(label, BODY) < 2.0 * h {
             let font = Font::new(BODY).anchor(Anchor::Middle);
             svg.upwards([left - 40.0, top + h / 2.0], font, label);
         }

@@ -95,9 +95,12 @@ impl Raster {
         let rate = p.spikes.len() as f64 / (self.steps as f64 * self.dt * p.neurons.max(1) as f64);
         panel.begin(svg, &p.name);
         panel.axis_x(svg, "", false);
-        panel.axis_y(svg, "neuron");
+        panel.axis_of(svg, "neuron", p.neurons);
         panel.border(svg);
-        let text = format!("{}: {} neurons, {} Hz each", p.name, p.neurons, short(rate));
+        let text = match p.neurons {
+            1 => format!("{}: {} Hz", p.name, short(rate)),
+            n => format!("{}: {n} neurons, {} Hz each", p.name, short(rate)),
+        };
         panel.caption(svg, &text, series(i).0);
         // One mark for each pixel that has a spike: there may be more neurons than pixels.
         let [_, _, w, h] = frame;

@@ -161,7 +161,7 @@ impl Weights {
         };
         panel.begin(svg, &self.title);
         panel.axis_x(svg, columns, true);
-        panel.axis_y(svg, rows);
+        panel.axis_of(svg, rows, high);
         svg.rect(frame, r#"fill="white""#);
         image(svg, data, across, [left, top, w, h], largest(data));
         panel.border(svg);
