@@ -40,7 +40,9 @@ fn entry(bib: &str, key: &str) -> Option<String> {
         doi,
         field("url"),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let parts = parts.into_iter().flatten();
+    // An initial at the end has its full stop already.
+    let parts: Vec<String> = parts.map(|p| p.trim_end_matches('.').to_string()).collect();
     Some(parts.join(". "))
 }
 
@@ -93,7 +95,7 @@ mod tests {
                    @article{b2,\n  title = {T},\n  journal = {J},\n  volume = {3},\n  pages = {1--2},\n year = {1999},\n}";
         assert_eq!(
             entry(bib, "a1").as_deref(),
-            Some("Göltz, J. and B, C.. A SNN. 2001").map(|s| s)
+            Some("Göltz, J. and B, C. A SNN. 2001")
         );
         assert_eq!(entry(bib, "b2").as_deref(), Some("T. J 3, 1-2, 1999"));
         assert_eq!(entry(bib, "a"), None);

@@ -108,16 +108,18 @@ pub fn cell(value: &Value) -> String {
 
 /// A number with four or five figures.
 pub fn number(v: f64) -> String {
+    let short = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text.to_string(),
+    };
     match v.abs() {
         0.0 => "0".into(),
-        a if a.is_finite() && !(1e-3..1e5).contains(&a) => format!("{v:.3e}"),
-        _ => {
-            let text = format!("{v:.4}");
-            match text.contains('.') {
-                true => text.trim_end_matches('0').trim_end_matches('.').into(),
-                false => text,
-            }
+        a if a.is_finite() && !(1e-3..1e5).contains(&a) => {
+            let text = format!("{v:.3e}");
+            let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{}e{power}", short(digits))
         }
+        _ => short(&format!("{v:.4}")),
     }
 }
 
@@ -158,8 +160,8 @@ mod tests {
                 "1",
                 "0.9861",
                 "12345.678",
-                "1.500e-7",
-                "-2.500e9",
+                "1.5e-7",
+                "-2.5e9",
                 "100",
                 "NaN"
             ]

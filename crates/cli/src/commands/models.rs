@@ -113,8 +113,13 @@ fn page(spec: &Spec) -> String {
 fn table(params: &[Param]) -> String {
     let mut rows = vec![["parameter", "symbol", "default", "unit", "range"].map(String::from)];
     rows.extend(params.iter().map(|p| {
-        let default = format!("{}", p.default);
-        let range = format!("{:e} to {:e}", p.min, p.max);
+        let number = |v: f64| match v.abs() {
+            0.0 => "0".to_string(),
+            a if (1e-3..1e5).contains(&a) => format!("{v}"),
+            _ => format!("{v:e}"),
+        };
+        let default = number(p.default);
+        let range = format!("{} to {}", number(p.min), number(p.max));
         [p.name, p.symbol, &default, p.unit, &range].map(String::from)
     }));
     super::align(&rows, "    ")

@@ -1,7 +1,7 @@
 //! What was found, for people.
 
 use crate::runs::cell;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The first line: kind, path and size.
 pub fn head(value: &Value) -> String {
@@ -27,7 +27,7 @@ fn size(bytes: u64) -> String {
 /// The other keys, but for those that were `said`: one in a line, objects indented, rows of objects as a table.
 pub fn rest(value: &Value, said: &[&str]) -> String {
     let mut text = String::new();
-    for (key, v) in value.as_object().into_iter().flatten() {
+    for (key, v) in value.as_object().map(ordered).into_iter().flatten() {
         if !["kind", "path", "bytes"].contains(&key.as_str()) && !said.contains(&key.as_str()) {
             field(key, v, 0, &mut text);
         }
@@ -35,17 +35,32 @@ pub fn rest(value: &Value, said: &[&str]) -> String {
     text
 }
 
+/// Keys that come before others, in this order.
+const FIRST: [&str; 17] = [
+    "about", "version", "format", "name", "type", "rate_hz", "samples", "seconds", "seed", "steps",
+    "epochs", "shape", "count", "min", "mean", "max", "zeros",
+];
+
+/// Keys and values in the order that people read.
+fn ordered(object: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut all: Vec<_> = object.iter().collect();
+    let place = |key: &str| FIRST.iter().position(|k| *k == key).unwrap_or(FIRST.len());
+    all.sort_by_key(|(key, _)| place(key));
+    all
+}
+
 fn field(key: &str, value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(o) if !o.is_empty() => {
             *text += &format!("{indent}{key}\n");
-            o.iter().for_each(|(k, v)| field(k, v, depth + 1, text));
+            let all = ordered(o).into_iter();
+            all.for_each(|(k, v)| field(k, v, depth + 1, text));
         }
         Value::Array(rows) if rows.iter().any(Value::is_object) => {
             *text += &format!("{indent}{key}\n{}", table(rows, &format!("{indent}  ")));
         }
-        _ => *text += &format!("{indent}{key:12} {}\n", cell(value)),
+        _ => *text += &format!("{indent}{key:16} {}\n", cell(value)),
     }
 }
 
@@ -54,7 +69,7 @@ pub fn table(rows: &[Value], indent: &str) -> String {
     let Some(Value::Object(first)) = rows.first() else {
         return String::new();
     };
-    let keys: Vec<&String> = first.keys().collect();
+    let keys: Vec<&String> = ordered(first).into_iter().map(|(k, _)| k).collect();
     let mut lines = vec![keys.iter().map(|k| k.to_string()).collect::<Vec<_>>()];
     lines.extend(
         rows.iter()
