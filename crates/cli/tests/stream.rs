@@ -59,7 +59,7 @@ impl Spiking {
 
 /// Some channels of 64 in some steps, the same every time.
 fn pattern(steps: usize) -> Vec<Vec<u32>> {
-    let fires = |t: usize, i: u32| (t as u32 * 7 + i * 13 + t as u32 * i) % 5 == 0;
+    let fires = |t: usize, i: u32| (t as u32 * 7 + i * 13 + t as u32 * i).is_multiple_of(5);
     (0..steps)
         .map(|t| (0..64).filter(|&i| fires(t, i)).collect())
         .collect()

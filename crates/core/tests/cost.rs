@@ -217,7 +217,7 @@ fn brute(net: &Network<f32>, input: &Input<f32>, dense: &Dense) -> (Vec<Counts>,
                     })
                     .collect();
                 let n = source.shape.iter().product::<usize>();
-                let changed = |k: usize| k / n % STEPS == 0 || after[k] != after[k - n];
+                let changed = |k: usize| (k / n).is_multiple_of(STEPS) || after[k] != after[k - n];
                 let updates = (0..after.len()).filter(|&k| changed(k)).count();
                 let fired = if spiking { z } else { v };
                 let nonzero = fired.iter().filter(|&&z| z != 0.0).count();

@@ -81,7 +81,15 @@ fn what_is_wrong_is_said() {
     );
     assert_eq!(right.classes.unwrap(), ["a", "b"]);
 
-    let cases: [(Rows<f32>, Rows<i32>, &[i32], &[&str], &str); 8] = [
+    /// Times, units, labels, keys, and what is said of them.
+    type Case<'a> = (
+        Rows<'a, f32>,
+        Rows<'a, i32>,
+        &'a [i32],
+        &'a [&'a str],
+        &'a str,
+    );
+    let cases: [Case<'_>; 8] = [
         (
             t,
             u,

@@ -172,7 +172,7 @@ fn real_muscle_bursts_are_spikes() {
         round: 0,
     };
     let code = Encoder::Delta(Delta {
-        thresholds: vec![20.0],
+        thresholds: vec![10.0],
         smooth: 0.0,
     });
     let Input::Spikes(s) = code.present::<f32>(&[data.sample(0)], &[0], &at).unwrap() else {

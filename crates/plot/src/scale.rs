@@ -111,7 +111,7 @@ pub(crate) fn short(v: f64) -> String {
 
 fn trim(text: &str) -> String {
     if !text.contains('.') {
-        return text.replace("-0", "-0").into();
+        return text.into();
     }
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" {

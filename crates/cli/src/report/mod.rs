@@ -34,7 +34,7 @@ pub struct Report<'a> {
 /// Metrics that cannot be read; a file that cannot be written.
 pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
     let (epochs, result) = metrics(folder)?;
-    let classes = scene.test.classes > 0 && scene.test.len() > 0;
+    let classes = scene.test.classes > 0 && !scene.test.is_empty();
     let survey = classes.then(|| Survey::new(scene, SAMPLES));
     let survey = survey.and_then(|s| s.map_err(|e| warn("the test samples", &e)).ok());
     let report = Report {
