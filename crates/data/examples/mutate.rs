@@ -74,15 +74,25 @@ fn main() {
     std::process::exit(i32::from(escaped > 0));
 }
 
-/// An error without its numbers and without what was found, so that errors of one kind count together.
+/// An error without its numbers, its place and what was found, so that errors of one kind count together.
 fn sketch(error: &str) -> String {
-    let error = error.split(", got ").next().unwrap_or(error);
-    let mut out = String::new();
-    for word in error.split(' ') {
-        let plain =
-            !word.contains(|c: char| c.is_ascii_digit() || !c.is_ascii() || c == '\\' || c == '/');
-        out.push_str(if plain { word } else { "#" });
-        out.push(' ');
+    let what = error.split(" at ").next().unwrap_or(error);
+    let (_, after) = error.split_once(": ").unwrap_or(("", error));
+    // Of an HDF5 file what was found says more than what was expected.
+    let whole = error.contains("expected readable data") || error.starts_with("cannot read");
+    let kind = if whole {
+        after
+    } else {
+        after.split(", got ").next().unwrap_or(after)
+    };
+    let plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit() || !c.is_ascii_graphic());
+    let mut out = format!("{}:", what.split(',').next().unwrap_or(what));
+    for word in kind.split(' ').take(20) {
+        let word = Some(word).filter(plain).unwrap_or("#");
+        if !(word == "#" && out.ends_with('#')) {
+            out.push(' ');
+            out.push_str(word);
+        }
     }
     out
 }

@@ -61,7 +61,8 @@ fn arrays(source: impl Read + Seek, at: &str, limit: u64) -> Result<BTreeMap<Str
         let Some(name) = file.strip_suffix(".npy") else {
             continue;
         };
-        let at = format!("{at}, member {file}");
+        // A name may hold anything; an error is printed.
+        let at = format!("{at}, member {}", file.escape_debug());
         let array = npy::decode_from(&mut member, &at, left)?;
         left = left.saturating_sub(array.data.bytes());
         if arrays.insert(name.to_string(), array).is_some() {

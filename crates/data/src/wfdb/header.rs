@@ -76,7 +76,12 @@ impl Header {
                 .skip_while(|l| l.file == line.file);
             if before.any(|l| l.file == line.file) {
                 let expected = "the signals of a file one after the other";
-                return Err(Error::invalid("signal line", at, expected, line.file));
+                return Err(Error::invalid(
+                    "signal line",
+                    at,
+                    expected,
+                    line.file.escape_debug(),
+                ));
             }
             header.lines.push(line);
         }
@@ -98,7 +103,12 @@ impl Header {
         let mut fields = line.split_whitespace();
         let name = fields.next().unwrap_or_default();
         if name.contains('/') {
-            return Err(Error::invalid("record", at, "one segment", name));
+            return Err(Error::invalid(
+                "record",
+                at,
+                "one segment",
+                name.escape_debug(),
+            ));
         }
         let signals = number("number of signals", fields.next().unwrap_or_default(), at)?;
         let rate = match fields.next() {
@@ -136,7 +146,8 @@ impl Line {
         let file = next().unwrap_or_default();
         if file.contains(['/', '\\', ':']) || matches!(file, "-" | "~" | "." | "..") {
             let expected = "the name of a file beside the header";
-            return Err(Error::invalid("file of samples", at, expected, file));
+            let got = file.escape_debug();
+            return Err(Error::invalid("file of samples", at, expected, got));
         }
         let (format, offset) = storage(next().unwrap_or_default(), at)?;
         let (gain, baseline, units) = calibration(next().unwrap_or("0"), at)?;
@@ -174,7 +185,14 @@ fn storage(field: &str, at: &str) -> Result<(Format, usize)> {
     let format = match format {
         "212" => Format::Packed12,
         "16" => Format::Whole16,
-        _ => return Err(Error::invalid("format of samples", at, "212 or 16", format)),
+        _ => {
+            return Err(Error::invalid(
+                "format of samples",
+                at,
+                "212 or 16",
+                format.escape_debug(),
+            ));
+        }
     };
     Ok((format, number("offset", offset, at)?))
 }
@@ -198,6 +216,13 @@ fn calibration(field: &str, at: &str) -> Result<(f64, Option<i32>, String)> {
 }
 
 fn number<T: FromStr>(what: &'static str, text: &str, at: &str) -> Result<T> {
-    let wrong = |_| Error::invalid(what, at, "a number that fits", format!("'{text}'"));
+    let wrong = |_| {
+        Error::invalid(
+            what,
+            at,
+            "a number that fits",
+            format!("'{}'", text.escape_debug()),
+        )
+    };
     text.parse().map_err(wrong)
 }

@@ -105,7 +105,7 @@ pub fn decode(
     let mut length = header.length;
     for group in header.lines.chunk_by(|a, b| a.file == b.file) {
         let name = &group[0].file;
-        let at = format!("{at}, file {name}");
+        let at = format!("{at}, file {}", name.escape_debug());
         let samples = group_samples(group, &file(name)?, length, &at)?;
         let frames = samples.len() / group.len();
         length = Some(frames);
