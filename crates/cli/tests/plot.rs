@@ -226,6 +226,7 @@ fn the_report_stands_alone() {
         "sample",
         "weights",
         "network",
+        "cost",
         "convention",
         "metrics",
         "recipe",

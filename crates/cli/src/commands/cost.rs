@@ -292,7 +292,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Four digits that count.
-fn number(x: f64) -> String {
+pub fn number(x: f64) -> String {
     let digits = match x.abs() {
         a if a >= 1000.0 || a.fract() == 0.0 => 0,
         a if a >= 100.0 => 1,

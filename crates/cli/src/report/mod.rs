@@ -1,5 +1,6 @@
 //! `report.html`: a run on one page that needs no network.
 
+mod cost;
 mod html;
 mod sections;
 

@@ -14,7 +14,7 @@ pub struct Section {
 }
 
 /// All sections in their order: what the report tells of next has a line here.
-pub fn sections() -> [Section; 10] {
+pub fn sections() -> [Section; 11] {
     let section = |id, title, write| Section { id, title, write };
     [
         section("result", "Result", result),
@@ -23,6 +23,7 @@ pub fn sections() -> [Section; 10] {
         section("sample", "One sample", sample),
         section("weights", "Weights", all_weights),
         section("network", "Network", network),
+        section("cost", "Cost of inference", super::cost::cost),
         section("convention", "Convention", convention),
         section("metrics", "Metrics", all_metrics),
         section("recipe", "Recipe", recipe),
