@@ -323,6 +323,7 @@ fn what_is_wrong_is_a_sentence_with_its_line() {
         ("{\"spikes\":[0],\"x\":[0.0]}", "expected one of"),
         ("{}", "expected one of"),
         ("[]", "line 3"),
+        ("[0.1, 3, null, null]", "no object"),
         ("{\"spiks\":[0]}", "spiks"),
         ("\u{0}", "line 3"),
     ] {

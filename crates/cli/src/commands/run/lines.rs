@@ -55,6 +55,13 @@ impl Kind {
     }
 }
 
+/// What a line may be.
+fn kinds() -> String {
+    [Kind::Events, Kind::Spikes, Kind::Currents]
+        .map(Kind::name)
+        .join(" or ")
+}
+
 enum Row {
     Spikes(Vec<u32>),
     Currents(Vec<f32>),
@@ -110,10 +117,21 @@ impl Lines {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            return serde_json::from_slice(&bytes).map(Some).with_context(|| {
-                let kinds = [Kind::Events, Kind::Spikes, Kind::Currents].map(Kind::name);
-                format!("{}: expected {}", self.at(), kinds.join(" or "))
-            });
+            // An array would be read as the fields in their order.
+            let object = bytes.trim_ascii_start().starts_with(b"{");
+            return match serde_json::from_slice(&bytes) {
+                Ok(line) if object => Ok(Some(line)),
+                Ok(_) => bail!("{}: expected {}, got no object", self.at(), kinds()),
+                Err(e) => {
+                    let (text, column) = (e.to_string(), e.column());
+                    let what = text.split(" at line").next().unwrap_or_default();
+                    bail!(
+                        "{}, column {column}: expected {}: {what}",
+                        self.at(),
+                        kinds()
+                    )
+                }
+            };
         }
     }
 
@@ -143,8 +161,7 @@ impl Lines {
                 x: Some(_),
             } => Kind::Currents,
             _ => {
-                let kinds = [Kind::Events, Kind::Spikes, Kind::Currents].map(Kind::name);
-                bail!("{}: expected one of {}", self.at(), kinds.join(" or "));
+                bail!("{}: expected one of {}", self.at(), kinds());
             }
         };
         match self.kind {
@@ -243,7 +260,7 @@ impl Lines {
         };
         if step >= (1u64 << 53) as f64 {
             bail!(
-                "{}: expected a time of less than 2^53 steps, got {t}",
+                "{}: expected a time of less than 2^53 steps, got {t:e} s",
                 self.at()
             );
         }
