@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-/// A trained network on three inputs whose readout spikes, and the folder it stands in.
+/// A network whose hidden neurons and readout spike much, and the folder it stands in.
 struct Spiking {
     folder: tempfile::TempDir,
     run: PathBuf,
@@ -27,9 +27,9 @@ train = { epochs = 2, batch = 32, objective = { loss = "count_cross_entropy" } }
 dt = 1e-3
 nodes = [
     { name = "flat", type = "flatten" },
-    { name = "fc1", type = "linear", n = 32 },
+    { name = "fc1", type = "linear", n = 32, scale = 8.0 },
     { name = "hidden", type = "population", neuron = "lif", params = { tau_mem = 9e-3 } },
-    { name = "fc2", type = "linear", n = 10 },
+    { name = "fc2", type = "linear", n = 10, scale = 4.0 },
     { name = "readout", type = "population", neuron = "lif", params = { tau_mem = 9e-3 } },
 ]
 "#;
@@ -323,6 +323,7 @@ fn what_is_wrong_is_a_sentence_with_its_line() {
         ("{\"spikes\":[0],\"x\":[0.0]}", "expected one of"),
         ("{}", "expected one of"),
         ("[]", "line 3"),
+        ("[0.1, 3, null, null]", "no object"),
         ("{\"spiks\":[0]}", "spiks"),
         ("\u{0}", "line 3"),
     ] {

@@ -48,7 +48,7 @@ pub struct Args {
     /// A file, or - for JSON lines on standard input
     input: PathBuf,
     /// Step of the clock in seconds, if not that of the network
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     dt: Option<f64>,
     /// Steps of a sample: a stream begins anew after as many, what ends before goes on without input
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1 << 40))]

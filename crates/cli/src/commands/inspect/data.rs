@@ -206,3 +206,23 @@ pub fn hdf5(path: &Path) -> Result<Found> {
         }),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Any bytes behind any head are described or refused; what is described is as long as its shape.
+        #[test]
+        fn idx_of_any_bytes(head in prop::collection::vec(0u8..16, 0..24), rest in prop::collection::vec(any::<u8>(), 0..40)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("file");
+            std::fs::write(&path, [head, rest].concat()).unwrap();
+            if let Ok(found) = idx(&path) {
+                let shape: Vec<u64> = serde_json::from_value(found.value["shape"].clone()).unwrap();
+                prop_assert_eq!(shape.iter().product::<u64>(), found.value["count"].as_u64().unwrap());
+            }
+        }
+    }
+}

@@ -55,6 +55,13 @@ impl Kind {
     }
 }
 
+/// What a line may be.
+fn kinds() -> String {
+    [Kind::Events, Kind::Spikes, Kind::Currents]
+        .map(Kind::name)
+        .join(" or ")
+}
+
 enum Row {
     Spikes(Vec<u32>),
     Currents(Vec<f32>),
@@ -110,10 +117,21 @@ impl Lines {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            return serde_json::from_slice(&bytes).map(Some).with_context(|| {
-                let kinds = [Kind::Events, Kind::Spikes, Kind::Currents].map(Kind::name);
-                format!("{}: expected {}", self.at(), kinds.join(" or "))
-            });
+            // An array would be read as the fields in their order.
+            let object = bytes.trim_ascii_start().starts_with(b"{");
+            return match serde_json::from_slice(&bytes) {
+                Ok(line) if object => Ok(Some(line)),
+                Ok(_) => bail!("{}: expected {}, got no object", self.at(), kinds()),
+                Err(e) => {
+                    let (text, column) = (e.to_string(), e.column());
+                    let what = text.split(" at line").next().unwrap_or_default();
+                    bail!(
+                        "{}, column {column}: expected {}: {what}",
+                        self.at(),
+                        kinds()
+                    )
+                }
+            };
         }
     }
 
@@ -143,8 +161,7 @@ impl Lines {
                 x: Some(_),
             } => Kind::Currents,
             _ => {
-                let kinds = [Kind::Events, Kind::Spikes, Kind::Currents].map(Kind::name);
-                bail!("{}: expected one of {}", self.at(), kinds.join(" or "));
+                bail!("{}: expected one of {}", self.at(), kinds());
             }
         };
         match self.kind {
@@ -243,7 +260,7 @@ impl Lines {
         };
         if step >= (1u64 << 53) as f64 {
             bail!(
-                "{}: expected a time of less than 2^53 steps, got {t}",
+                "{}: expected a time of less than 2^53 steps, got {t:e} s",
                 self.at()
             );
         }
@@ -328,5 +345,93 @@ impl Source for Lines {
 
     fn chunk(&self) -> usize {
         1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cortado::learn::Loss;
+    use cortado::network::{Network, NetworkSpec};
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    fn model() -> Model {
+        let spec = NetworkSpec::new(1e-3).population("p", "lif", &[]);
+        Model {
+            net: Network::new(&[3], &spec, 0).unwrap(),
+            loss: Loss::SpikeSum,
+            recipe: None,
+            readout: "p".into(),
+        }
+    }
+
+    fn lines(text: &str, window: Option<usize>) -> Lines {
+        let reader = Box::new(Cursor::new(text.as_bytes().to_vec()));
+        Lines::new(reader, "text".into(), &model(), window)
+    }
+
+    /// The spikes of each step, sample by sample.
+    fn all(mut lines: Lines, chunk: usize) -> Result<Vec<Vec<Vec<u32>>>> {
+        let mut samples = Vec::new();
+        while lines.next()?.is_some() {
+            let mut rows = Vec::new();
+            while let Some(input) = lines.steps(chunk)? {
+                let Input::Spikes(s) = input else { break };
+                rows.extend((0..s.steps).map(|t| s.row(0, t).to_vec()));
+            }
+            samples.push(rows);
+        }
+        Ok(samples)
+    }
+
+    #[test]
+    fn times_of_whole_steps_stand_in_their_step() {
+        let text: String = (0..200)
+            .map(|t| format!("{{\"t\": {}, \"i\": {}}}\n", f64::from(t) * 1e-3, t % 3))
+            .collect();
+        let rows = &all(lines(&text, None), 7).unwrap()[0];
+        assert_eq!(rows.len(), 200);
+        assert!((0..200).all(|t| rows[t] == [t as u32 % 3]));
+    }
+
+    proptest! {
+        /// Events in any order of channels, at any times, cut anywhere: each stands in the step of its time.
+        #[test]
+        fn events_are_binned_whatever_the_chunk(
+            mut events in prop::collection::vec((0u32..4000, 0u32..3), 0..40),
+            chunk in 1usize..20,
+            window in prop::option::of(1usize..30),
+        ) {
+            events.sort();
+            let line = |&(t, i): &(u32, u32)| format!("{{\"t\":{}e-6,\"i\":{i}}}\n", t * 10 + 5);
+            let text: String = events.iter().map(line).collect();
+            let samples = all(lines(&text, window), chunk).unwrap();
+            if let Some(window) = window {
+                prop_assert!(samples.iter().all(|s| s.len() == window));
+            }
+            let rows: Vec<Vec<u32>> = samples.concat();
+            let last = events.last().map_or(0, |e| e.0 as usize / 100 + 1);
+            prop_assert!(rows.len() >= last && rows.len() < last + window.unwrap_or(1));
+            for (t, row) in rows.iter().enumerate() {
+                let mut due: Vec<u32> =
+                    events.iter().filter(|e| e.0 as usize / 100 == t).map(|e| e.1).collect();
+                due.sort();
+                due.dedup();
+                prop_assert_eq!(row, &due);
+            }
+        }
+
+        /// Pieces of lines in any order are read or refused with a line.
+        #[test]
+        fn nothing_panics(parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "{", "}", "[", "]", "\"t\"", "\"i\"", "\"x\"", "\"spikes\"", ":", ",", "0", "1", "-3", "1e400", "\n",
+                "null", "{\"t\":0.1,\"i\":2}\n", "{\"spikes\":[0]}\n", "{\"x\":[1,2,3]}\n",
+            ]), 0..30), chunk in 1usize..5) {
+            if let Err(e) = all(lines(&parts.concat(), Some(3)), chunk) {
+                prop_assert!(e.to_string().contains("line "), "{}", e);
+            }
+        }
     }
 }

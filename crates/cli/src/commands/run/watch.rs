@@ -124,7 +124,7 @@ impl<'a> Watch<'a> {
         what: &'e str,
         row: &'e [f32],
     ) -> Event<'e> {
-        let (sample, t) = (self.before + b, step as f64 * self.model.dt());
+        let (sample, t) = (self.before + b, seconds(step, self.model.dt()));
         Event {
             sample,
             step,
@@ -185,9 +185,15 @@ impl Sample {
             scores: decided.map(|class| (class, self.scores.values())),
             first_spike: self.first_spike,
             decided: since,
-            latency: from.map(|(s, f)| s.saturating_sub(f) as f64 * model.dt()),
+            latency: from.map(|(s, f)| seconds(s.saturating_sub(f), model.dt())),
         }
     }
+}
+
+/// The time of a step, to twelve figures: 26 steps of 1e-3 are 0.026.
+fn seconds(step: usize, dt: f64) -> f64 {
+    let t = step as f64 * dt;
+    format!("{t:.11e}").parse().unwrap_or(t)
 }
 
 /// Whether anything goes in in a step of a sample.
