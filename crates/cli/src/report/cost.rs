@@ -10,7 +10,7 @@ const SAMPLES: usize = 64;
 
 /// Operations, memory and energy of a sample, an ANN of the same shape in the next column.
 pub fn cost(r: &Report) -> Result<Option<String>> {
-    if r.scene.test.len() == 0 {
+    if r.scene.test.is_empty() {
         return Ok(None);
     }
     let scene = r.scene;
