@@ -15,9 +15,10 @@ pub fn cost(r: &Report) -> Result<Option<String>> {
     }
     let scene = r.scene;
     let section = cost_section(scene.recipe, scene.net, scene.test, SAMPLES)?;
+    let n = section.counts.samples;
     let words = format!(
-        "Means over {} test samples of {} steps. Energies are an estimate for 45 nm. {}",
-        section.counts.samples,
+        "Means over {n} test sample{} of {} steps. Energies are an estimate for 45 nm. {}",
+        if n == 1 { "" } else { "s" },
         number(section.per_sample.steps),
         section.left_out
     );

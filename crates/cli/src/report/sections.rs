@@ -4,6 +4,7 @@ use super::Report;
 use super::html::{code, escape, figure, figures, short, table};
 use crate::observe::{curves, raster, traces, weighted, weights};
 use anyhow::Result;
+use cortado_plot::charts::Values;
 use serde_json::Value;
 
 /// A section: where links find it, its title, and what writes it; `None` if it does not apply.
@@ -110,10 +111,12 @@ fn learning(r: &Report) -> Result<Option<String>> {
     let mut chart = curves(r.folder, &r.scene.recipe.about)?;
     // The page says it already.
     chart.title.clear();
-    Ok(figures(&[figure(
-        &chart,
-        "Means over an epoch in training; the dot is the test after the last epoch.",
-    )?]))
+    let tested = chart.metrics.iter().any(|m| m.curves.len() > 1);
+    let words = match tested {
+        true => "Means over an epoch in training; the dot is the test after the last epoch.",
+        false => "Means over an epoch in training.",
+    };
+    Ok(figures(&[figure(&chart, words)?]))
 }
 
 fn decisions(r: &Report) -> Result<Option<String>> {
@@ -152,10 +155,11 @@ fn sample(r: &Report) -> Result<Option<String>> {
 fn all_weights(r: &Report) -> Result<Option<String>> {
     let nodes = weighted(r.scene);
     let one = |name: &String| {
-        figure(
-            &weights(r.scene, Some(name))?,
-            "Blue is negative, orange positive.",
-        )
+        let chart = weights(r.scene, Some(name))?;
+        match chart.values {
+            Values::Histogram { .. } => figure(&chart, "How many weights have which value."),
+            _ => figure(&chart, "Blue is negative, orange positive."),
+        }
     };
     let all: Vec<String> = nodes.iter().take(NODES).map(one).collect::<Result<_>>()?;
     Ok(figures(&all))
@@ -170,7 +174,10 @@ fn network(r: &Report) -> Result<Option<String>> {
 
 fn convention(r: &Report) -> Result<Option<String>> {
     let spec = r.scene.net.spec();
-    let mut rows = vec![vec!["step".to_string(), format!("{} s", spec.dt)]];
+    let mut rows = vec![vec![
+        "step".to_string(),
+        format!("{} ms", short(&(1e3 * spec.dt).into())),
+    ]];
     if let Value::Object(all) = serde_json::to_value(spec.convention)? {
         rows.extend(all.iter().map(|(k, v)| vec![k.clone(), short(v)]));
     }
