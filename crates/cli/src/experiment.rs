@@ -1,18 +1,12 @@
-//! An experiment under way: a recipe, its data, and the folder that it leaves.
+//! An experiment under way: the network of a recipe, its test, and the folder that it leaves.
 
 use crate::recipe::{self, Detect, Recipe};
+use crate::samples::{Data, Samples, batch, encode};
 use anyhow::{Context, Result, bail};
-use cortado::encode::{Presentation, Sample, Series};
-use cortado::learn::{BatchReport, Fit, Matches, Targets, evaluate, write_atomic};
+use cortado::learn::{BatchReport, Fit, Matches, evaluate, write_atomic};
 use cortado::network::Network;
-use cortado::rng::{Purpose, Rng};
-use cortado::sim::clock::Input;
-use cortado::spikes::Spikes;
-use cortado_data::Dataset;
-use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::io::Write;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 /// Samples that are tested together.
@@ -20,114 +14,6 @@ const TEST_BATCH: usize = 256;
 
 /// Steps of a long recording that are run at a time.
 const CHUNK: usize = 4096;
-
-/// The data of a recipe.
-pub struct Data {
-    /// What is learned from.
-    pub train: Samples,
-    /// What is tested.
-    pub test: Samples,
-    /// Shape of what reaches the network.
-    pub shape: Vec<usize>,
-}
-
-/// Samples, and the spikes that they become where those are the same each time.
-pub struct Samples {
-    set: Dataset,
-    /// One for each sample, or none.
-    codes: Vec<Spikes>,
-}
-
-impl Deref for Samples {
-    type Target = Dataset;
-    fn deref(&self) -> &Dataset {
-        &self.set
-    }
-}
-
-/// The data of a recipe, encoded where that can be done once.
-pub fn data(recipe: &Recipe) -> Result<Data> {
-    let wanted = &recipe.data;
-    recipe.augment.check()?;
-    let mut split =
-        cortado_data::load_split(&wanted.name, &wanted.place(), &wanted.split).context("data")?;
-    if wanted.holdout > 0 {
-        split.test = split.train.split_off(wanted.holdout);
-    }
-    if wanted.limit > 0 {
-        split.train.truncate(wanted.limit);
-    }
-    if let Some(distort) = &wanted.distort {
-        distort.check()?;
-    }
-    let shape = recipe.encoder.shape(&split.train.shape);
-    let steady = recipe.augment.distort.is_none();
-    Ok(Data {
-        train: Samples::new(recipe, split.train, steady)?,
-        test: Samples::new(recipe, split.test, wanted.distort.is_none())?,
-        shape,
-    })
-}
-
-impl Samples {
-    fn new(recipe: &Recipe, set: Dataset, steady: bool) -> Result<Self> {
-        let values = |i: &usize| matches!(set.sample(*i), Sample::Values(_));
-        let once = steady
-            && set.classes > 0
-            && !recipe.encoder.random()
-            && !(0..set.len().min(1)).any(|i| values(&i));
-        let mut codes = Vec::new();
-        if once {
-            let all: Vec<_> = (0..set.len())
-                .into_par_iter()
-                .map(|i| encode(recipe, set.sample(i), i, 0, recipe.steps))
-                .collect::<cortado::Result<_>>()?;
-            for input in all {
-                match input {
-                    Input::Spikes(s) => codes.push(s),
-                    _ => break,
-                }
-            }
-        }
-        Ok(Self { set, codes })
-    }
-}
-
-fn presentation(recipe: &Recipe, round: u64, steps: usize) -> Presentation {
-    Presentation {
-        steps,
-        dt: recipe.network.dt,
-        seed: recipe.seed,
-        round,
-    }
-}
-
-/// One sample as a recipe has it encoded, noise included.
-fn encode(
-    recipe: &Recipe,
-    sample: Sample<'_>,
-    id: usize,
-    round: u64,
-    steps: usize,
-) -> cortado::Result<Input<f32>> {
-    let at = presentation(recipe, round, steps);
-    let distort = match round {
-        0 => recipe.data.distort,
-        _ => recipe.augment.distort,
-    };
-    let encode = |sample| recipe.encoder.present(&[sample], &[id as u32], &at);
-    match (sample, distort) {
-        (Sample::Series(series), Some(distort)) => {
-            let mut rng = Rng::new(recipe.seed, id as u32, Purpose::Augment, round);
-            let data = distort.apply(&series, &mut rng);
-            encode(Sample::Series(Series {
-                data: &data,
-                ..series
-            }))
-        }
-        _ => encode(sample),
-    }
-}
 
 /// The network of a recipe before training.
 pub fn network(recipe: &Recipe, data: &Data) -> Result<Network<f32>> {
@@ -138,72 +24,6 @@ pub fn network(recipe: &Recipe, data: &Data) -> Result<Network<f32>> {
         init.apply(&mut net, &input)?;
     }
     Ok(net)
-}
-
-/// Samples as a recipe has them encoded, and what they stand for; `round` 0 is the test, the epochs follow.
-pub fn batch(
-    recipe: &Recipe,
-    data: &Samples,
-    ids: &[usize],
-    round: u64,
-) -> cortado::Result<(Input<f32>, Targets<'static>)> {
-    let at = presentation(recipe, round, recipe.steps);
-    let names: Vec<u32> = ids.iter().map(|&i| i as u32).collect();
-    let vary = round > 0 && !recipe.augment.keeps_spikes();
-    let neighbours = recipe.encoder.neighbours(data.features());
-    let distorted = [&recipe.data.distort, &recipe.augment.distort][usize::from(round > 0)];
-    let input = if vary || distorted.is_some() || !data.codes.is_empty() {
-        let one = |(&i, &id): (&usize, &u32)| -> cortado::Result<Spikes> {
-            let spikes = match data.codes.get(i) {
-                Some(spikes) => spikes.clone(),
-                None => match encode(recipe, data.sample(i), i, round, recipe.steps)? {
-                    Input::Spikes(spikes) => spikes,
-                    _ => {
-                        let expected = "an encoder that makes spikes";
-                        return Err(cortado::Error::invalid(
-                            "augmentation",
-                            "the encoder",
-                            expected,
-                            "a current",
-                        ));
-                    }
-                },
-            };
-            Ok(if vary {
-                recipe.augment.apply(&spikes, neighbours, id, &at)
-            } else {
-                spikes
-            })
-        };
-        let parts: Vec<Spikes> = ids
-            .iter()
-            .zip(&names)
-            .map(one)
-            .collect::<cortado::Result<_>>()?;
-        Input::Spikes(Spikes::stack(&parts)?)
-    } else {
-        let samples: Vec<Sample<'_>> = ids.iter().map(|&i| data.sample(i)).collect();
-        recipe.encoder.present(&samples, &names, &at)?
-    };
-    let targets = match recipe.detect {
-        None => ids
-            .iter()
-            .map(|&i| data.label(i))
-            .collect::<Vec<u32>>()
-            .into(),
-        Some(detect) => {
-            let late = |t: &f64| ((t + detect.delay) / at.dt).round() as usize;
-            let mut rows = vec![Vec::new(); ids.len() * at.steps];
-            for (b, &i) in ids.iter().enumerate() {
-                let steps = data.times(i).unwrap_or(&[]).iter().map(late);
-                for t in steps.filter(|&t| t < at.steps) {
-                    rows[b * at.steps + t] = vec![0];
-                }
-            }
-            Spikes::from_rows(ids.len(), at.steps, 1, rows)?.into()
-        }
-    };
-    Ok((input, targets))
 }
 
 /// What the test set gave.
@@ -229,10 +49,7 @@ pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value
 /// Runs over recordings of any length, from end to end, and compares the spikes of the readout with the times that they hold.
 fn detect(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value> {
     let Some(Detect { delay, tolerance }) = recipe.detect else {
-        bail!(
-            "data '{}' has times: the recipe needs [detect]",
-            recipe.data.name
-        );
+        bail!("nothing says what a spike of the readout means");
     };
     let (dt, mut sum, mut hours) = (recipe.network.dt, Matches::default(), 0.0);
     let [mut given, mut fired] = [0; 2];

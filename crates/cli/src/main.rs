@@ -7,6 +7,7 @@ mod recipe;
 mod refs;
 mod report;
 mod runs;
+mod samples;
 mod stop;
 mod training;
 

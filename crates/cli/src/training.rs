@@ -4,6 +4,7 @@ use crate::experiment::{self, Folder};
 use crate::observe::Scene;
 use crate::recipe::Recipe;
 use crate::report;
+use crate::samples::{self, Data};
 use crate::stop::{self, Stopped};
 use anyhow::{Context, Result};
 use cortado::learn::{BatchReport, Fit};
@@ -34,7 +35,7 @@ impl Training<'_> {
     pub fn run(&self) -> Result<Value> {
         let (recipe, folder) = (self.recipe, self.folder);
         let start = Instant::now();
-        let split = experiment::data(recipe)?;
+        let split = Data::load(recipe)?;
         let samples = split.train.len();
         let fresh = || {
             let net = experiment::network(recipe, &split)?;
@@ -60,7 +61,7 @@ impl Training<'_> {
             say.begin(epoch, samples, &fit);
             let sum = fit.epoch(
                 samples,
-                |ids, epoch| experiment::batch(recipe, &split.train, ids, epoch + 1),
+                |ids, epoch| samples::batch(recipe, &split.train, ids, epoch + 1),
                 |fit| -> Result<()> {
                     say.step(fit);
                     // The last batch is saved with its epoch.

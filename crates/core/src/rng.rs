@@ -23,6 +23,8 @@ pub enum Purpose {
     Augment = 7,
     /// Parameters of neurons.
     Neurons = 8,
+    /// Noise and drift in a signal.
+    Distort = 9,
 }
 
 /// The ten rounds of Philox4x32 on one counter block.

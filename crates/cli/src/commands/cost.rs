@@ -1,7 +1,8 @@
 //! `cortado cost`: what inference costs a run's network, an ANN of the same shape beside it.
 
-use crate::experiment::{self, Folder, Samples};
+use crate::experiment::Folder;
 use crate::recipe::Recipe;
+use crate::samples::{self, Data, Samples};
 use anyhow::{Context, Result, bail};
 use cortado::cost::{Cost, Estimate, LEFT_OUT, Totals, measure};
 use cortado::network::Network;
@@ -33,7 +34,7 @@ pub fn run(args: &Args) -> Result<()> {
         .build()?;
     pool.install(|| {
         let (folder, recipe) = Folder::open(&args.run)?;
-        let split = experiment::data(&recipe)?;
+        let split = Data::load(&recipe)?;
         let (fit, _) = folder.load()?;
         let section = cost_section(&recipe, &fit.net, &split.test, args.samples)?;
         let mut out = std::io::stdout();
@@ -94,7 +95,7 @@ pub fn cost_section(
     let ids: Vec<usize> = (0..data.len().min(samples)).collect();
     let mut sum: Option<Cost> = None;
     for chunk in ids.chunks(BATCH) {
-        let (input, _) = experiment::batch(recipe, data, chunk, 0)?;
+        let (input, _) = samples::batch(recipe, data, chunk, 0)?;
         let cost = measure(net, &input)?;
         match &mut sum {
             Some(sum) => sum.add(&cost)?,

@@ -1,6 +1,7 @@
 //! `cortado eval`: the test set under a run's last checkpoint.
 
 use crate::experiment::{self, Folder};
+use crate::samples::Data;
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::io::Write;
@@ -32,7 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
         let start = Instant::now();
         let (folder, recipe) = Folder::open(&args.run)?;
         let recipe = recipe.with(&args.set)?;
-        let split = experiment::data(&recipe)?;
+        let split = Data::load(&recipe)?;
         let (fit, _) = folder.load()?;
         let mut out = std::io::stdout();
         if !args.json {

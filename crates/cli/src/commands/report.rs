@@ -1,8 +1,9 @@
 //! `cortado report`: the page of a run, written again.
 
-use crate::experiment::{self, Folder};
+use crate::experiment::Folder;
 use crate::observe::Scene;
 use crate::report;
+use crate::samples::Data;
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let (folder, recipe) = Folder::open(&args.run)?;
-    let split = experiment::data(&recipe)?;
+    let split = Data::load(&recipe)?;
     let (fit, _) = folder.load()?;
     let scene = Scene {
         recipe: &recipe,

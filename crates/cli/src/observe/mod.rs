@@ -10,8 +10,8 @@ pub use sample::{raster, traces};
 pub use survey::Survey;
 pub use weights::{nodes as weighted, weights};
 
-use crate::experiment::{self, Samples};
 use crate::recipe::Recipe;
+use crate::samples::{self, Samples};
 use anyhow::{Result, bail};
 use cortado::learn::Targets;
 use cortado::network::{Network, NodeKind, Values};
@@ -44,7 +44,7 @@ impl Scene<'_> {
         if let Some(i) = ids.iter().find(|&&i| i >= self.test.len()) {
             bail!("sample {i}: the test set has {}", self.test.len());
         }
-        let (input, targets) = experiment::batch(self.recipe, self.test, ids, 0)?;
+        let (input, targets) = samples::batch(self.recipe, self.test, ids, 0)?;
         let labels = match targets {
             Targets::Classes(labels) if self.test.classes > 0 => Some(labels.into_owned()),
             _ => None,

@@ -3,8 +3,9 @@
 mod encoders;
 mod figures;
 
-use crate::experiment::{self, Folder};
+use crate::experiment::Folder;
 use crate::observe::{self, Scene, Survey};
+use crate::samples::Data;
 use anyhow::{Context, Result, bail};
 use cortado::learn::write_atomic;
 use cortado_plot::{Chart, WIDTH};
@@ -96,7 +97,7 @@ pub fn run(args: &Args) -> Result<()> {
 impl Picture {
     fn show<C: Chart>(&self, name: &str, chart: impl FnOnce(&Scene) -> Result<C>) -> Result<()> {
         let (folder, recipe) = Folder::open(&self.run)?;
-        let split = experiment::data(&recipe)?;
+        let split = Data::load(&recipe)?;
         let (fit, _) = folder.load()?;
         let scene = Scene {
             recipe: &recipe,
