@@ -73,13 +73,8 @@ fn get_then_check() {
     );
     assert_eq!(result["files"][0]["checked"], "sha256");
     assert!(result["seconds"].is_f64());
-    assert!(
-        cortado(&["check", &path])
-            .args(out)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let right = cortado(&["check", &path]).args(out).output().unwrap();
+    assert!(right.status.success(), "{}", text(&right).0);
     std::fs::write(dir.path().join("tiny/a.bin"), b"mine").unwrap();
     let wrong = cortado(&["check", &path, "--json"])
         .args(out)
