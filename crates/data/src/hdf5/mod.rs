@@ -1,4 +1,4 @@
-//! HDF5 files of the layout of the Spiking Heidelberg Digits and Spiking Speech Commands (`cramer2022`).
+//! HDF5 files of the layout of the Spiking Heidelberg Digits and Spiking Speech Commands (`cramer2020`).
 //!
 //! | data set | what | type |
 //! |---|---|---|
