@@ -1,5 +1,6 @@
 //! An experiment under way: the network of a recipe, its test, and the folder that it leaves.
 
+use crate::observe::Scene;
 use crate::recipe::{self, Detect, Recipe};
 use crate::samples::{Data, Samples, batch, encode};
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,43 @@ const TEST_BATCH: usize = 256;
 
 /// Steps of a long recording that are run at a time.
 const CHUNK: usize = 4096;
+
+/// What a run has learned, and the data of its recipe.
+pub struct Trained {
+    /// Where it is.
+    pub folder: Folder,
+    /// What it was told to do.
+    pub recipe: Recipe,
+    /// What it learned from, and what it is tested on.
+    pub data: Data,
+    /// Where it stands.
+    pub fit: Fit<f32>,
+}
+
+impl Trained {
+    /// The run in a folder, under a recipe with `key=value` overrides.
+    pub fn open(path: &Path, set: &[String]) -> Result<Self> {
+        let (folder, recipe) = Folder::open(path)?;
+        let recipe = recipe.with(set)?;
+        let data = Data::load(&recipe)?;
+        let (fit, _) = folder.load()?;
+        Ok(Self {
+            folder,
+            recipe,
+            data,
+            fit,
+        })
+    }
+
+    /// Its network beside the test data.
+    pub fn scene(&self) -> Scene<'_> {
+        Scene {
+            recipe: &self.recipe,
+            net: &self.fit.net,
+            test: &self.data.test,
+        }
+    }
+}
 
 /// The network of a recipe before training.
 pub fn network(recipe: &Recipe, data: &Data) -> Result<Network<f32>> {

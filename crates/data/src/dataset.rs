@@ -100,13 +100,7 @@ impl Dataset {
         classes: usize,
         labels: Vec<u32>,
     ) -> Result<Self> {
-        check_labels(classes, &labels)?;
-        Self::checked(Self {
-            shape: vec![channels],
-            classes,
-            content: Content::Series { data, period },
-            meaning: Meaning::Classes(labels),
-        })
+        Self::classed(channels, Content::Series { data, period }, classes, labels)
     }
 
     /// Puts signals and the times in them, in seconds from the start of each, together.
@@ -149,11 +143,20 @@ impl Dataset {
         classes: usize,
         labels: Vec<u32>,
     ) -> Result<Self> {
+        Self::classed(channels, Content::Events(data), classes, labels)
+    }
+
+    fn classed(
+        channels: usize,
+        content: Content,
+        classes: usize,
+        labels: Vec<u32>,
+    ) -> Result<Self> {
         check_labels(classes, &labels)?;
         Self::checked(Self {
             shape: vec![channels],
             classes,
-            content: Content::Events(data),
+            content,
             meaning: Meaning::Classes(labels),
         })
     }

@@ -184,7 +184,7 @@ fn a_file_of_a_zip_and_a_gz() {
 fn paths_that_leave_the_folder_are_refused() {
     let (place, plan) = (Place::new(), plan(0, "a"));
     for path in [
-        "/tmp/a",
+        "/absolute/a",
         "../a",
         "a/../../a",
         "a/..",

@@ -288,9 +288,7 @@ fn single(spikes: &Spikes, t: usize) -> Result<Spikes> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.unwrap_or(0))
-        .build()?;
+    let pool = super::pool(args.threads)?;
     pool.install(|| {
         let mut out = std::io::stdout();
         let all = Work::value_variants();

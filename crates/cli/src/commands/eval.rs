@@ -1,7 +1,6 @@
 //! `cortado eval`: the test set under a run's last checkpoint.
 
-use crate::experiment::{self, Folder};
-use crate::samples::Data;
+use crate::experiment::{self, Trained};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::io::Write;
@@ -26,21 +25,18 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.unwrap_or(0))
-        .build()?;
+    let pool = super::pool(args.threads)?;
     pool.install(|| {
         let start = Instant::now();
-        let (folder, recipe) = Folder::open(&args.run)?;
-        let recipe = recipe.with(&args.set)?;
-        let split = Data::load(&recipe)?;
-        let (fit, _) = folder.load()?;
+        let Trained {
+            recipe, data, fit, ..
+        } = Trained::open(&args.run, &args.set)?;
         let mut out = std::io::stdout();
         if !args.json {
             write!(out, "{}\n{}", recipe.about, fit.net).context("cannot write to stdout")?;
         }
-        let mut result = experiment::test(&recipe, &fit.net, &split.test)?;
-        result["epochs"] = json!(fit.epochs(split.train.len()));
+        let mut result = experiment::test(&recipe, &fit.net, &data.test)?;
+        result["epochs"] = json!(fit.epochs(data.train.len()));
         result["seconds"] = json!(start.elapsed().as_secs_f64());
         writeln!(out, "{result}").context("cannot write to stdout")
     })

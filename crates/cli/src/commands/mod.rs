@@ -17,6 +17,12 @@ pub mod run;
 pub mod sweep;
 pub mod train;
 
+/// The threads of a command; all cores if absent.
+pub fn pool(threads: Option<usize>) -> anyhow::Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    Ok(pool.build()?)
+}
+
 /// Rows as columns, each as wide as its widest cell, with `indent` before each row.
 pub fn align<R: AsRef<[String]>>(rows: &[R], indent: &str) -> String {
     let columns = rows.iter().map(|r| r.as_ref().len()).max().unwrap_or(0);

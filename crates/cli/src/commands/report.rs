@@ -1,9 +1,7 @@
 //! `cortado report`: the page of a run, written again.
 
-use crate::experiment::Folder;
-use crate::observe::Scene;
+use crate::experiment::Trained;
 use crate::report;
-use crate::samples::Data;
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,14 +15,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let (folder, recipe) = Folder::open(&args.run)?;
-    let split = Data::load(&recipe)?;
-    let (fit, _) = folder.load()?;
-    let scene = Scene {
-        recipe: &recipe,
-        net: &fit.net,
-        test: &split.test,
-    };
-    let path = report::write(&scene, folder.path())?;
+    let run = Trained::open(&args.run, &[])?;
+    let path = report::write(&run.scene(), run.folder.path())?;
     writeln!(std::io::stdout(), "{}", path.display()).context("cannot write to stdout")
 }

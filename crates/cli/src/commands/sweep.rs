@@ -88,9 +88,7 @@ pub fn run(args: &Args) -> Result<()> {
     for (name, recipe) in all.iter().flat_map(|c| &c.runs) {
         runs::matches(&folder.join(name), recipe)?;
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.unwrap_or(0))
-        .build()?;
+    let pool = super::pool(args.threads)?;
     let total: usize = all.iter().map(|c| c.runs.len()).sum();
     let (mut rows, mut done, mut failed) = (Vec::new(), 0, 0);
     for combination in &all {

@@ -1,5 +1,6 @@
 //! What a trained network does on its test data, as the numbers behind pictures.
 
+pub mod cost;
 mod curves;
 mod sample;
 mod survey;

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::html::{escape, table};
-use crate::commands::cost::{Section, cost_section, number};
+use crate::observe::cost::{self as measured, Section, number};
 use anyhow::Result;
 
 /// Test samples that are measured.
@@ -14,7 +14,7 @@ pub fn cost(r: &Report) -> Result<Option<String>> {
         return Ok(None);
     }
     let scene = r.scene;
-    let section = cost_section(scene.recipe, scene.net, scene.test, SAMPLES)?;
+    let section = measured::cost(scene, SAMPLES)?;
     let n = section.counts.samples;
     let words = format!(
         "Means over {n} test sample{} of {} steps. Energies are an estimate for 45 nm. {}",

@@ -23,6 +23,9 @@ pub struct Delta {
     pub smooth: f64,
 }
 
+/// The smallest threshold, as a share of a signal's largest value: a frame crosses no more than two million levels.
+const FINEST: f64 = 1e-6;
+
 impl Delta {
     /// Number of outputs of a channel.
     pub fn maps(&self) -> usize {
@@ -60,7 +63,13 @@ impl Delta {
         series: &Series<'_>,
         at: &Presentation,
         fire: &mut dyn FnMut(usize, usize),
-    ) {
+    ) -> Result<()> {
+        let largest = series.data.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let least = f64::from(largest) * FINEST;
+        if let Some(&t) = self.thresholds.iter().find(|&&t| t < least) {
+            let expected = format!("at least {least:e}, a millionth of the largest value");
+            return Err(Error::invalid("encoder", "delta.thresholds", expected, t));
+        }
         let (n, levels) = (series.channels, self.thresholds.len());
         let end = at.steps as f64;
         let follow = if self.smooth > 0.0 {
@@ -71,7 +80,9 @@ impl Delta {
         let steps_per_frame = series.period / at.dt;
         for c in 0..n {
             let mut signal = series.data.iter().skip(c).step_by(n).map(|&v| f64::from(v));
-            let Some(first) = signal.next() else { return };
+            let Some(first) = signal.next() else {
+                return Ok(());
+            };
             let mut references = vec![first; levels];
             let mut before = first;
             for (frame, raw) in signal.enumerate() {
@@ -102,5 +113,6 @@ impl Delta {
                 }
             }
         }
+        Ok(())
     }
 }

@@ -151,6 +151,9 @@ pub struct Presentation {
     pub round: u64,
 }
 
+/// The longest presentation: four and a half hours at a millisecond a step.
+const MOST_STEPS: usize = 1 << 24;
+
 impl Encoder {
     /// Encodes samples `values` in 0..=1, `[ids.len()][width]`; random numbers are named by a sample's id, so that what it
     /// becomes does not depend on its company.
@@ -182,7 +185,7 @@ impl Encoder {
     /// Encodes samples of any kind, all of one width.
     ///
     /// # Errors
-    /// No steps; samples of a kind that the encoder does not take, or of different widths; a value outside 0..=1, or one of a
+    /// No steps, or more than 2^24; samples of a kind that the encoder does not take, or of different widths; a value outside 0..=1, or one of a
     /// signal that is not finite; a constant out of its range; a window that is not a whole number of steps, or longer than the
     /// presentation.
     pub fn present<R: Float>(
@@ -191,8 +194,9 @@ impl Encoder {
         ids: &[u32],
         at: &Presentation,
     ) -> Result<Input<R>> {
-        if at.steps == 0 {
-            return Err(Error::invalid("steps", "the encoder", "at least one", 0));
+        if at.steps == 0 || at.steps > MOST_STEPS {
+            let expected = format!("at least one, at most {MOST_STEPS}");
+            return Err(Error::invalid("steps", "the encoder", expected, at.steps));
         }
         let width = samples.first().map_or(0, Sample::width);
         for (i, s) in samples.iter().enumerate() {
@@ -219,7 +223,7 @@ impl Encoder {
                     }
                 }
                 (Ready::Delta(delta), Sample::Series(series)) => {
-                    delta.spikes(series, at, &mut fire);
+                    delta.spikes(series, at, &mut fire)?;
                 }
                 (Ready::Mel(bank), Sample::Series(sound)) => {
                     bank.spikes(&mel::normalised(sound), at, &mut fire);

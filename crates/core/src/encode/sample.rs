@@ -112,7 +112,7 @@ impl Series<'_> {
         let (frame, part) = (place as usize, place.fract());
         for c in 0..self.channels {
             let value = |frame: usize| f64::from(self.data[frame * self.channels + c]);
-            take(match frame + 1 {
+            take(match frame.saturating_add(1) {
                 next if next < frames => value(frame) * (1.0 - part) + value(next) * part,
                 next if next == frames && part == 0.0 => value(frame),
                 _ => 0.0,

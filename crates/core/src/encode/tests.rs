@@ -362,3 +362,41 @@ fn signals_and_spikes_reach_their_steps() {
             .contains("expected spikes of a sensor, got a signal in time")
     );
 }
+
+/// A threshold that a signal crosses without end, a step that is longer than the recording, a presentation that is too long.
+#[test]
+fn what_would_never_end_is_refused() {
+    let data = [0.0, 1.0];
+    let series = Sample::Series(Series {
+        data: &data,
+        channels: 1,
+        period: 1e-9,
+    });
+    let message = |code: Encoder, at: &Presentation| {
+        code.present::<f32>(&[series], &[0], at)
+            .unwrap_err()
+            .to_string()
+    };
+    let fine = Encoder::Delta(Delta {
+        thresholds: vec![1e-300],
+        smooth: 0.0,
+    });
+    assert!(message(fine, &AT).contains("a millionth of the largest value"));
+    let long = Presentation {
+        steps: usize::MAX,
+        ..AT
+    };
+    assert!(message(Encoder::Direct, &long).contains("at most 16777216"));
+    let far = Presentation {
+        steps: 2,
+        dt: 1e12,
+        ..AT
+    };
+    let Input::Currents { data, .. } = Encoder::Direct
+        .present::<f32>(&[series], &[0], &far)
+        .unwrap()
+    else {
+        panic!("no currents")
+    };
+    assert_eq!(data, [0.0, 0.0]);
+}

@@ -2,6 +2,7 @@
 
 mod block;
 pub mod clock;
+mod input;
 mod pass;
 mod population;
 mod signal;

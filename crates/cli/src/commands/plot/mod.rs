@@ -3,9 +3,8 @@
 mod encoders;
 mod figures;
 
-use crate::experiment::Folder;
+use crate::experiment::{Folder, Trained};
 use crate::observe::{self, Scene, Survey};
-use crate::samples::Data;
 use anyhow::{Context, Result, bail};
 use cortado::learn::write_atomic;
 use cortado_plot::{Chart, WIDTH};
@@ -96,15 +95,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 impl Picture {
     fn show<C: Chart>(&self, name: &str, chart: impl FnOnce(&Scene) -> Result<C>) -> Result<()> {
-        let (folder, recipe) = Folder::open(&self.run)?;
-        let split = Data::load(&recipe)?;
-        let (fit, _) = folder.load()?;
-        let scene = Scene {
-            recipe: &recipe,
-            net: &fit.net,
-            test: &split.test,
-        };
-        self.give(name, &chart(&scene)?)
+        let run = Trained::open(&self.run, &[])?;
+        self.give(name, &chart(&run.scene())?)
     }
 
     fn give(&self, name: &str, chart: &impl Chart) -> Result<()> {
