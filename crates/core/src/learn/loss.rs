@@ -189,12 +189,24 @@ impl Loss {
         }
         let (mut row, mut rows) = (vec![R::ZERO; n], Vec::new());
         for b in 0..slot.samples {
+            let mut scores = Scores::new(self, n);
             rows.clear();
             for t in 0..slot.steps {
-                slot.signal(0).expand(b, t, &mut row);
+                let signal = slot.signal(0);
+                if self.steady() {
+                    scores.add(|take| signal.nonzeros(b, t, take));
+                    continue;
+                }
+                signal.expand(b, t, &mut row);
                 rows.extend(row.iter().map(|v| v.value()));
+                scores.push(&row);
             }
-            let readout = Readout::new(&rows, n);
+            let scores = scores.values();
+            let readout = Readout {
+                rows: &rows,
+                n,
+                steps: slot.steps,
+            };
             let mut send = Send {
                 slot,
                 b,
@@ -203,7 +215,6 @@ impl Loss {
             match targets {
                 Targets::Classes(labels) => {
                     let label = labels[first + b] as usize;
-                    let scores = readout.scores(self);
                     sum.correct += usize::from(decision(&scores) == Some(label));
                     sum.loss += readout.lose(self, &scores, label, &mut send);
                 }
@@ -212,7 +223,7 @@ impl Loss {
                         Self::VanRossum { tau } => {
                             readout.distance(dt / tau, |t| y.row(first + b, t), &mut send)
                         }
-                        _ => readout.lose(self, &readout.scores(self), 0, &mut send),
+                        _ => readout.lose(self, &scores, 0, &mut send),
                     }
                 }
             }
@@ -255,22 +266,14 @@ impl<R: Float> Send<'_, R> {
     }
 }
 
-/// What the readout handed on for one sample: `[steps][n]`.
+/// What the readout handed on for one sample: `[steps][n]`, or nothing where the error is the same in all steps.
 struct Readout<'a> {
     rows: &'a [f64],
     n: usize,
     steps: usize,
 }
 
-impl<'a> Readout<'a> {
-    fn new(rows: &'a [f64], n: usize) -> Self {
-        Self {
-            rows,
-            n,
-            steps: rows.len() / n.max(1),
-        }
-    }
-
+impl Readout<'_> {
     /// Output `j` over time.
     fn column(&self, j: usize) -> impl DoubleEndedIterator<Item = f64> + ExactSizeIterator {
         self.rows[j..].iter().step_by(self.n).copied()
@@ -283,14 +286,6 @@ impl<'a> Readout<'a> {
         steps
             .fold(first, |best, (t, v)| if v > best.1 { (t, v) } else { best })
             .0
-    }
-
-    fn scores(&self, loss: Loss) -> Vec<f64> {
-        let mut scores = Scores::new(loss, self.n);
-        self.rows
-            .chunks_exact(self.n.max(1))
-            .for_each(|row| scores.push(row));
-        scores.values()
     }
 
     /// The loss for a label; its error is sent.

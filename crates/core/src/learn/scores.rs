@@ -56,6 +56,18 @@ impl Scores {
         }
     }
 
+    /// Takes in a step of a loss that adds outputs up: `each` hands on what is not zero.
+    #[inline(always)]
+    pub(super) fn add<R: Float>(&mut self, each: impl FnOnce(&mut dyn FnMut(usize, R))) {
+        self.steps += 1;
+        let n = self.sums.len();
+        each(&mut |j, v| {
+            if j < n {
+                self.sums[j] += v.value();
+            }
+        });
+    }
+
     /// Number of steps so far.
     pub fn steps(&self) -> usize {
         self.steps
