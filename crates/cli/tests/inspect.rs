@@ -138,11 +138,17 @@ fn files_are_known_by_their_content() {
 /// The files of the readers' tests, each under a name that says nothing.
 #[test]
 fn arrays_sounds_records_and_spikes_are_known_too() {
-    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/tests/fixtures/");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../base/tests/fixtures/");
+    let sounds = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/tests/fixtures/");
     let folder = tempfile::tempdir().unwrap();
     let look = |name: &str| {
         let copy = folder.path().join("something");
-        std::fs::copy(format!("{fixtures}{name}"), &copy).unwrap();
+        let from = if name.ends_with("wav") {
+            sounds
+        } else {
+            fixtures
+        };
+        std::fs::copy(format!("{from}{name}"), &copy).unwrap();
         json(&done(&["inspect", copy.to_str().unwrap(), "--json"]))
     };
     for (name, kind) in [
@@ -154,7 +160,7 @@ fn arrays_sounds_records_and_spikes_are_known_too() {
     ] {
         assert_eq!(look(name)["kind"], kind, "{name}");
     }
-    let shd = cortado_data::hdf5::read(format!("{fixtures}shd-plain.h5").as_ref()).unwrap();
+    let shd = cortado_base::hdf5::read(format!("{fixtures}shd-plain.h5").as_ref()).unwrap();
     let value = look("shd-plain.h5");
     assert_eq!(value["samples"], shd.labels.len());
     assert_eq!(

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{cortado, done, failed, json, train};
-use cortado_data::npy::{self, Array};
-use cortado_data::npz;
+use cortado_base::npy::{self, Array};
+use cortado_base::npz;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -6,19 +6,17 @@
 
 pub mod cost;
 pub mod encode;
-pub mod error;
 mod kernel;
 pub mod learn;
 pub mod network;
 pub mod neuron;
 pub mod num;
-pub mod rng;
 pub mod sim;
 pub mod spikes;
 pub mod surrogate;
 pub mod synapse;
 
-pub use error::{Error, Result};
+pub use cortado_base::{Error, Result, rng, write_atomic};
 
 /// The example of the README, as a test.
 #[cfg(doctest)]

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 /// Modules, the lowest first; those in one line may use each other.
-const LAYERS: [&[&str]; 7] = [
-    &["error"],
-    &["num", "rng"],
+const LAYERS: [&[&str]; 6] = [
+    &["num"],
     &["surrogate", "spikes"],
     &["neuron", "kernel"],
     &["synapse", "network", "sim"],

@@ -1,8 +1,9 @@
 //! Braille letters under a robot's fingertip (`mullercleve2022`): 12 taxels, 27 letters and the space, 50 times each.
 
-use crate::{Dataset, Split, npz};
+use crate::{Dataset, Split};
 use cortado::rng::{Purpose, Rng};
 use cortado::{Error, Result};
+use cortado_base::npz;
 use std::path::Path;
 
 /// Bytes that the file may unpack to.

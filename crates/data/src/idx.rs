@@ -9,7 +9,7 @@ use std::path::Path;
 use cortado::{Error, Result};
 
 use crate::Dataset;
-use crate::source::Source;
+use cortado_base::source::Source;
 
 const IMAGES: u32 = 0x803;
 const LABELS: u32 = 0x801;

@@ -11,7 +11,6 @@
 //! # Ok::<(), cortado::Error>(())
 //! ```
 
-mod array;
 pub mod braille;
 mod dataset;
 pub mod digits;
@@ -19,16 +18,11 @@ pub mod ecg;
 pub mod emg;
 pub mod fetch;
 pub mod fsdd;
-mod half;
 pub mod hash;
-pub mod hdf5;
 pub mod idx;
 mod load;
 pub mod manifest;
-pub mod npy;
-pub mod npz;
 pub mod shd;
-mod source;
 pub mod text;
 pub mod unpack;
 pub mod wav;

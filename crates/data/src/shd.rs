@@ -1,7 +1,8 @@
 //! Spiking Heidelberg Digits and Spiking Speech Commands (`cramer2020`): spoken words as spikes of 700 cochlea channels.
 
-use crate::{Dataset, Split, hdf5};
+use crate::{Dataset, Split};
 use cortado::{Error, Result};
+use cortado_base::hdf5;
 use std::path::Path;
 
 /// Channels of the cochlea.

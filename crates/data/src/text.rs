@@ -7,7 +7,7 @@ use std::path::Path;
 
 use cortado::{Error, Result};
 
-use crate::source::Source;
+use cortado_base::source::Source;
 
 /// The usual limit on the bytes of a file once unpacked: 1 GiB.
 pub const LIMIT: u64 = 1 << 30;

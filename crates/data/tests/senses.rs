@@ -189,7 +189,7 @@ fn shd(folder: &Path, name: &str, parts: &[(&str, &str)]) {
     std::fs::create_dir_all(folder.join(name)).unwrap();
     for (part, from) in parts {
         std::fs::copy(
-            fixture(from),
+            fixture("").join("../../../base/tests/fixtures").join(from),
             folder.join(name).join(format!("{name}_{part}.h5")),
         )
         .unwrap();

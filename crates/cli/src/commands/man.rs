@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Command;
 use clap_mangen::Man;
-use cortado::learn::write_atomic;
+use cortado_base::write_atomic;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

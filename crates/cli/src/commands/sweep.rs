@@ -10,7 +10,7 @@ use crate::stop::{self, CODES, Stopped};
 use crate::training::Training;
 use anyhow::{Context, Result, bail};
 use axis::Axis;
-use cortado::learn::write_atomic;
+use cortado_base::write_atomic;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -6,7 +6,7 @@ mod sections;
 
 use crate::observe::{Scene, Survey, metrics};
 use anyhow::Result;
-use cortado::learn::write_atomic;
+use cortado_base::write_atomic;
 use html::escape;
 use sections::sections;
 use serde_json::Value;

@@ -7,12 +7,11 @@
 use super::{BatchReport, Fit, FitSpec, Optimizer};
 use crate::network::{Network, NetworkSpec, Param};
 use crate::neuron::Lanes;
-use crate::{Error, Result};
+use crate::{Error, Result, write_atomic};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 /// Name of the manifest in a checkpoint's folder.
@@ -53,28 +52,6 @@ fn dtype<R>() -> Dtype {
 fn digest(bytes: &[u8]) -> String {
     let sum = Sha256::digest(bytes);
     sum.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Writes a file so that it is there whole, or not; others may read it as any file of the user's.
-///
-/// # Errors
-/// The operating system's, with the path.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refused = |e| Error::io("cannot write", path, e);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // As any new file: the system takes off what the user does not want.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(refused)?;
-    file.write_all(bytes).map_err(refused)?;
-    file.as_file().sync_all().map_err(refused)?;
-    file.persist(path).map_err(|e| refused(e.error))?;
-    // The name lasts once the folder is on disk; not every system can be asked for that.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
 }
 
 fn wrong(path: &Path, expected: impl Into<String>, got: impl ToString) -> Error {

@@ -11,7 +11,6 @@ mod rates;
 mod scores;
 
 pub use bptt::{BatchReport, Objective, Workspace, evaluate, gradients};
-pub use checkpoint::write_atomic;
 pub use detect::Matches;
 pub use fit::{Fit, FitSpec};
 pub use init::RateInit;

@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use cortado::learn::write_atomic;
 use cortado::{Error, Result};
+use cortado_base::write_atomic;
 use serde::{Deserialize, Serialize};
 
 /// Where the bytes of a part are from: without this a server cannot be asked whether the rest belongs to them.

@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use cortado::learn::write_atomic;
 use cortado::{Error, Result};
+use cortado_base::write_atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sums;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use cortado::{Error, Result};
-use cortado_data::{hdf5, npy, npz, text, wav, wfdb};
+use cortado_base::{hdf5, npy, npz};
+use cortado_data::{text, wav, wfdb};
 
 /// A format, files of it that are whole, and its reader.
 pub struct Format {
@@ -18,7 +19,7 @@ const LIMIT: u64 = 16 << 20;
 /// All formats, with the files of tests/fixtures.
 pub fn formats() -> Vec<Format> {
     let fixtures = |ending: &str| -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../base/tests/fixtures");
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|f| f.unwrap().path())

@@ -3,8 +3,9 @@
 use super::{Found, Stats};
 use anyhow::{Context, Result, bail};
 use cortado::Error;
-use cortado_data::npy::Array;
-use cortado_data::{hdf5, npy, npz, wav, wfdb};
+use cortado_base::npy::Array;
+use cortado_base::{hdf5, npy, npz};
+use cortado_data::{wav, wfdb};
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ mod figures;
 use crate::experiment::{Folder, Trained};
 use crate::observe::{self, Scene, Survey};
 use anyhow::{Context, Result, bail};
-use cortado::learn::write_atomic;
+use cortado_base::write_atomic;
 use cortado_plot::{Chart, WIDTH};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,8 @@ use super::source::{As, Source};
 use anyhow::{Context, Result, bail};
 use cortado::sim::clock::Input;
 use cortado::spikes::Spikes;
-use cortado_data::npy::{Array, Data};
-use cortado_data::{npy, npz};
+use cortado_base::npy::{Array, Data};
+use cortado_base::{npy, npz};
 
 /// Samples that run together.
 const GROUP: usize = 64;

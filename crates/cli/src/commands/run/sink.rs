@@ -3,8 +3,8 @@
 use super::watch::{Decision, Event};
 use crate::runs::number;
 use anyhow::{Context, Result};
-use cortado_data::npy::Array;
-use cortado_data::npz;
+use cortado_base::npy::Array;
+use cortado_base::npz;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;

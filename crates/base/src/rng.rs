@@ -31,7 +31,7 @@ pub enum Purpose {
 ///
 /// ```
 /// // Known answer of the Random123 distribution for counter 0 and key 0.
-/// assert_eq!(cortado::rng::philox([0; 4], [0; 2]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+/// assert_eq!(cortado_base::rng::philox([0; 4], [0; 2]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
 /// ```
 #[inline]
 pub fn philox(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
@@ -57,7 +57,7 @@ pub fn philox(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
 /// A stream of random numbers at one (seed, object, purpose, step).
 ///
 /// ```
-/// use cortado::rng::{Purpose, Rng};
+/// use cortado_base::rng::{Purpose, Rng};
 /// let mut a = Rng::new(7, 0, Purpose::Encode, 3);
 /// let mut b = Rng::new(7, 0, Purpose::Encode, 3);
 /// assert_eq!(a.uniform(), b.uniform());

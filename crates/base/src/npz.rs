@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 
-use cortado::learn::write_atomic;
-use cortado::{Error, Result};
+use crate::write_atomic;
+use crate::{Error, Result};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -35,13 +35,13 @@ pub fn read(path: &Path, limit: u64) -> Result<BTreeMap<String, Array>> {
 /// there twice or no array ([`npy::decode`]), more than `limit` bytes of numbers.
 ///
 /// ```
-/// use cortado_data::npz::{Array, LIMIT, decode, encode};
+/// use cortado_base::npz::{Array, LIMIT, decode, encode};
 /// let spikes = Array::new(vec![2, 2], vec![true, false, false, true])?;
 /// let bytes = encode(&[("spikes", &spikes)])?;
 /// assert_eq!(decode(&bytes, "memory", LIMIT)?["spikes"], spikes);
 /// let e = decode(&bytes, "memory", 3).unwrap_err();
 /// assert_eq!(e.to_string(), "array data at memory, member spikes.npy: expected at most 3 bytes, got 4, shape [2, 2]");
-/// # Ok::<(), cortado::Error>(())
+/// # Ok::<(), cortado_base::Error>(())
 /// ```
 pub fn decode(bytes: &[u8], at: &str, limit: u64) -> Result<BTreeMap<String, Array>> {
     arrays(Cursor::new(bytes), at, limit)

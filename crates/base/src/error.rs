@@ -37,7 +37,7 @@ impl Error {
     /// A value that does not fit.
     ///
     /// ```
-    /// let e = cortado::Error::invalid("shape", "node 'fc1'", "784 inputs", 64);
+    /// let e = cortado_base::Error::invalid("shape", "node 'fc1'", "784 inputs", 64);
     /// assert_eq!(e.to_string(), "shape at node 'fc1': expected 784 inputs, got 64");
     /// ```
     pub fn invalid(

@@ -1,6 +1,6 @@
 //! Arrays of numbers of one type.
 
-use cortado::{Error, Result};
+use crate::{Error, Result};
 
 /// NumPy has no more.
 pub(crate) const MAX_DIMENSIONS: usize = 64;
@@ -140,10 +140,10 @@ impl Array {
     /// A shape of more than 64 dimensions, or of another number of elements than there are numbers.
     ///
     /// ```
-    /// let array = cortado_data::npy::Array::new(vec![2, 2], vec![1i16, 2, 3, 4])?;
+    /// let array = cortado_base::npy::Array::new(vec![2, 2], vec![1i16, 2, 3, 4])?;
     /// assert_eq!(array.to_f32(), [1.0, 2.0, 3.0, 4.0]);
     /// assert_eq!(array.data.descr(), "<i2");
-    /// # Ok::<(), cortado::Error>(())
+    /// # Ok::<(), cortado_base::Error>(())
     /// ```
     pub fn new(shape: Vec<usize>, data: impl Into<Data>) -> Result<Self> {
         let data = data.into();
@@ -188,12 +188,12 @@ impl Array {
     /// A number with a fraction, below zero, or beyond a `u64`.
     ///
     /// ```
-    /// let array = cortado_data::npy::Array::new(vec![2], vec![3.0f32, -0.5])?;
+    /// let array = cortado_base::npy::Array::new(vec![2], vec![3.0f32, -0.5])?;
     /// assert_eq!(
     ///     array.to_u64("labels.npy").unwrap_err().to_string(),
     ///     "array value at labels.npy, element 1: expected a whole number that fits u64, got -0.5"
     /// );
-    /// # Ok::<(), cortado::Error>(())
+    /// # Ok::<(), cortado_base::Error>(())
     /// ```
     pub fn to_u64(&self, at: &str) -> Result<Vec<u64>> {
         self.to_whole(at, "a whole number that fits u64")

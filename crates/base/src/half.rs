@@ -4,7 +4,7 @@
 ///
 /// One sign bit, five of exponent `e`, ten of fraction `f`:
 /// `(-1)^s 2^(e - 15) (1 + f / 1024)`, for `e = 0` `(-1)^s 2^-14 f / 1024`, for `e = 31` infinity or not a number.
-pub(crate) fn half(bits: u16) -> f32 {
+pub fn half(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let exponent = u32::from(bits >> 10 & 0x1f);
     let fraction = u32::from(bits & 0x3ff);

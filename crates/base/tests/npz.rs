@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{fixture, real_data};
-use cortado_data::npy::{self, Array, Data};
-use cortado_data::npz;
+use cortado_base::npy::{self, Array, Data};
+use cortado_base::npz;
 use proptest::prelude::*;
 
 /// What tests/oracle/npz.py put into a member of `types.npz`.

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::fixture;
-use cortado_data::hdf5::{self, Shd};
+use cortado_base::hdf5::{self, Shd};
 use rust_hdf5::H5File;
 
 /// The nearest number with 11 significant bits, which half precision has between 2^-14 and 65504.

@@ -8,8 +8,8 @@
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use cortado::learn::write_atomic;
-use cortado::{Error, Result};
+use crate::write_atomic;
+use crate::{Error, Result};
 
 pub use crate::array::{Array, Data};
 use crate::array::{MAX_DIMENSIONS, elements, text};
@@ -38,17 +38,20 @@ pub fn read(path: &Path) -> Result<Array> {
 /// dimensions or beyond memory, fewer or more bytes than it says.
 ///
 /// ```
-/// use cortado_data::npy::{Array, decode, encode};
+/// use cortado_base::npy::{Array, decode, encode};
 /// let array = Array::new(vec![3], vec![0.5f32, 1.0, -2.0])?;
 /// assert_eq!(decode(&encode(&array)?, "memory")?, array);
-/// # Ok::<(), cortado::Error>(())
+/// # Ok::<(), cortado_base::Error>(())
 /// ```
 pub fn decode(bytes: &[u8], at: &str) -> Result<Array> {
     decode_from(&mut &bytes[..], at, u64::MAX)
 }
 
 /// [`decode`] from a source, of which at most `limit` bytes of numbers are taken.
-pub(crate) fn decode_from(source: &mut dyn Read, at: &str, limit: u64) -> Result<Array> {
+///
+/// # Errors
+/// Those of [`decode`], of the source, and more than `limit` bytes.
+pub fn decode_from(source: &mut dyn Read, at: &str, limit: u64) -> Result<Array> {
     let header = Header::read(source, at)?;
     let refused = |expected: String, got: String| Error::invalid("array data", at, expected, got);
     let shape = text(&header.shape);

@@ -4,17 +4,21 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use cortado::{Error, Result};
+use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 
 /// The bytes of a file, unpacked if it is gzip.
-pub(crate) struct Source<'a> {
+pub struct Source<'a> {
     file: &'a Path,
     bytes: Box<dyn Read>,
     gzip: bool,
 }
 
 impl<'a> Source<'a> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// The operating system's.
     pub fn open(file: &'a Path) -> Result<Self> {
         let mut opened = File::open(file).map_err(|e| Error::io("cannot open", file, e))?;
         let mut start = Vec::new();
@@ -34,6 +38,9 @@ impl<'a> Source<'a> {
     }
 
     /// Up to `limit` bytes, fewer at the end; memory grows with what is there, not with `limit`.
+    ///
+    /// # Errors
+    /// The operating system's; a damaged gzip stream.
     pub fn read(&mut self, limit: u64) -> Result<Vec<u8>> {
         let mut data = Vec::new();
         match self.bytes.by_ref().take(limit).read_to_end(&mut data) {
@@ -47,6 +54,7 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// An error in what the file holds.
     pub fn invalid(&self, what: &'static str, expected: String, got: impl ToString) -> Error {
         Error::invalid(what, self.file.display().to_string(), expected, got)
     }

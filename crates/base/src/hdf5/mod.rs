@@ -18,7 +18,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use cortado::{Error, Result};
+use crate::{Error, Result};
 use rust_hdf5::{
     ByteOrder, DatatypeMessage, H5Dataset, H5File, H5FileOptions, Hdf5Error, StorageLayout,
 };

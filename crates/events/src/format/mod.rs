@@ -1,0 +1,185 @@
+//! Formats of recordings: a file for each says its layout, reads it and writes it.
+
+mod evt2;
+mod raw;
+
+use std::path::Path;
+
+use cortado_base::{Error, Result};
+
+use crate::event::{Geometry, Recording, Trigger, View};
+use crate::report::{Policy, Report};
+
+/// How a recording is read; the defaults take everything from the file.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What to do at damage.
+    pub policy: Policy,
+    /// The sensor, where the file does not say it or says it wrongly.
+    pub geometry: Option<Geometry>,
+    /// Leave rows as they are stored, also where the file counts them from the bottom.
+    pub raw_rows: bool,
+}
+
+/// What reads one format from bytes that come in pieces.
+pub(crate) trait Decode: Send {
+    /// Decodes the whole units at the start of `bytes` and says how many bytes they took; the rest comes again with
+    /// what follows it. `offset` is the place of `bytes` in the file; with `last` nothing follows, and a unit that is cut
+    /// off is damage.
+    fn decode(
+        &mut self,
+        bytes: Piece<'_>,
+        out: &mut Recording,
+        report: &mut Report,
+    ) -> Result<usize>;
+}
+
+/// Bytes of a file, with where they are in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    pub bytes: &'a [u8],
+    /// Place of the first one.
+    pub offset: u64,
+    /// Whether nothing comes after them.
+    pub last: bool,
+}
+
+/// What writes one format, in pieces.
+pub(crate) trait Encode: Send {
+    /// What stands before the first event.
+    fn start(&mut self, geometry: Option<Geometry>, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Events and triggers that follow those before; `triggers` are those up to the last of `events`.
+    fn encode(&mut self, events: View<'_>, triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()>;
+
+    /// What stands after the last event, and bytes to put elsewhere, each with its place in the file.
+    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<Vec<(u64, Vec<u8>)>> {
+        Ok(Vec::new())
+    }
+}
+
+/// What reads a format that is a file of its own kind rather than a stream of bytes, such as HDF5.
+pub(crate) trait Batches: Send {
+    /// Adds the next events to `out`, about [`BATCH`] of them; `false` if there are none left.
+    fn next(&mut self, out: &mut Recording, report: &mut Report) -> Result<bool>;
+}
+
+/// What writes a format that is a file of its own kind, at the path where it was begun.
+pub(crate) trait Collect: Send {
+    /// Events and triggers that follow those before.
+    fn collect(&mut self, events: View<'_>, triggers: &[Trigger]) -> Result<()>;
+
+    /// Ends the file.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// Reads a whole recording at once on all cores: what [`Decode`] gives, faster.
+pub(crate) type Whole = fn(&[u8], &Options, &mut Recording, &mut Report) -> Result<()>;
+
+/// Events that are handled at once where a recording streams.
+pub(crate) const BATCH: usize = 1 << 16;
+
+macro_rules! formats {
+    ($($(#[$doc:meta])* $format:ident $name:literal $title:literal [$($ending:literal),*];)*) => {
+        /// A format by name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Format {
+            $(#[doc = $title] $format,)*
+        }
+
+        impl Format {
+            /// All formats.
+            pub const ALL: &[Self] = &[$(Self::$format),*];
+
+            /// The name on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$format => $name,)* }
+            }
+
+            /// The name for people.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$format => $title,)* }
+            }
+
+            /// Usual endings of file names, without the dot.
+            pub fn endings(self) -> &'static [&'static str] {
+                match self { $(Self::$format => &[$($ending),*],)* }
+            }
+        }
+    };
+}
+
+formats! {
+    Aedat2 "aedat2" "AEDAT 2.0 of jAER" ["aedat"];
+    Aedat31 "aedat3.1" "AEDAT 3.1 of cAER" ["aedat"];
+    Aedat4 "aedat4" "AEDAT 4.0 of DV" ["aedat4"];
+    Bs1 "bs1" "SLAYER spikes of a line of neurons" ["bs1"];
+    Bs3 "bs3" "SLAYER spikes of 12-bit addresses" ["bs3"];
+    Csv "csv" "Text, a line an event: t,x,y,p" ["csv"];
+    Dat "dat" "Prophesee DAT" ["dat"];
+    Dsec "dsec" "HDF5 with a data set for each column, as DSEC" ["h5", "hdf5"];
+    Ecf "ecf" "Prophesee HDF5 with the ECF codec" ["hdf5", "h5"];
+    Es "es" "Event Stream 2.0" ["es"];
+    Evt2 "evt2" "Prophesee EVT 2.0 in a RAW file" ["raw"];
+    Evt21 "evt2.1" "Prophesee EVT 2.1 in a RAW file" ["raw"];
+    Evt3 "evt3" "Prophesee EVT 3.0 in a RAW file" ["raw"];
+    Mat "mat" "MATLAB 5, as ST-MNIST" ["mat"];
+    Mcap "mcap" "MCAP with event_camera_msgs of ROS 2" ["mcap"];
+    Nmnist "nmnist" "N-MNIST, N-Caltech101 and SLAYER bs2, 40 bits an event" ["bin", "bs2"];
+    Npy "npy" "NumPy array, structured or plain" ["npy"];
+    Npz "npz" "NumPy archive of columns" ["npz"];
+    Rpg "rpg" "Text, a line an event: t x y p in seconds" ["txt", "zip"];
+    Shd "shd" "HDF5 of Spiking Heidelberg Digits and Spiking Speech Commands" ["h5"];
+}
+
+impl Format {
+    pub(crate) fn decoder(self, options: &Options) -> Option<Box<dyn Decode>> {
+        Some(match self {
+            Self::Evt2 => Box::new(evt2::Decoder::new(options)),
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn encoder(self) -> Option<Box<dyn Encode>> {
+        Some(match self {
+            Self::Evt2 => Box::new(evt2::Encoder::default()),
+            _ => return None,
+        })
+    }
+
+    /// Reads the file of a format that is no stream.
+    pub(crate) fn open(
+        self,
+        path: &Path,
+        options: &Options,
+        report: &mut Report,
+    ) -> Result<Box<dyn Batches>> {
+        let _ = (path, options, report);
+        Err(self.cannot("be read"))
+    }
+
+    /// Begins the file of a format that is no stream.
+    pub(crate) fn create(
+        self,
+        path: &Path,
+        geometry: Option<Geometry>,
+    ) -> Result<Box<dyn Collect>> {
+        let _ = (path, geometry);
+        Err(self.cannot("be written"))
+    }
+
+    /// The way to read it at once on all cores, if there is one.
+    pub(crate) fn whole(self) -> Option<Whole> {
+        None
+    }
+
+    pub(crate) fn cannot(self, what: &str) -> Error {
+        Error::invalid(
+            "format",
+            self.name(),
+            format!("one that can {what}"),
+            self.title(),
+        )
+    }
+}
