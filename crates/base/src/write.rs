@@ -1,7 +1,10 @@
 //! Files that are there whole or not at all.
 
-use std::io::Write;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
@@ -10,19 +13,81 @@ use crate::{Error, Result};
 /// # Errors
 /// The operating system's, with the path.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refused = |e| Error::io("cannot write", path, e);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // As any new file: the system takes off what the user does not want.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(refused)?;
-    file.write_all(bytes).map_err(refused)?;
-    file.as_file().sync_all().map_err(refused)?;
-    file.persist(path).map_err(|e| refused(e.error))?;
-    // The name lasts once the folder is on disk; not every system can be asked for that.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        let _ = folder.sync_all();
+    let mut draft = Draft::new(path)?;
+    draft.write(bytes)?;
+    draft.keep()
+}
+
+/// A file that gets its name when it is whole; dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Draft {
+    /// Begins a file beside `path`.
+    ///
+    /// # Errors
+    /// The operating system's, with the path.
+    pub fn new(path: &Path) -> Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        // As any new file: the system takes off what the user does not want.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder(path));
+        Ok(Self {
+            path: path.into(),
+            file: file.map_err(|e| Error::io("cannot write", path, e))?,
+        })
     }
-    Ok(())
+
+    /// Where it is until it is whole, for what writes to a path.
+    pub fn place(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// The operating system's, with the path.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let done = self.file.write_all(bytes);
+        done.map_err(|e| Error::io("cannot write", &self.path, e))
+    }
+
+    /// Puts other bytes at a place where there are some.
+    ///
+    /// # Errors
+    /// The operating system's, with the path.
+    pub fn patch(&mut self, place: u64, bytes: &[u8]) -> Result<()> {
+        let file = self.file.as_file_mut();
+        let done = file
+            .seek(SeekFrom::Start(place))
+            .and_then(|_| file.write_all(bytes))
+            .and_then(|()| file.seek(SeekFrom::End(0)));
+        done.map_err(|e| Error::io("cannot write", &self.path, e))
+            .map(|_| ())
+    }
+
+    /// Gives it its name, in place of what has it now.
+    ///
+    /// # Errors
+    /// The operating system's, with the path.
+    pub fn keep(self) -> Result<()> {
+        let refused = |e| Error::io("cannot write", &self.path, e);
+        self.file.as_file().sync_all().map_err(refused)?;
+        self.file
+            .persist(&self.path)
+            .map_err(|e| refused(e.error))?;
+        // The name lasts once the folder is on disk; not every system can be asked for that.
+        if let Ok(folder) = File::open(folder(&self.path)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }

@@ -35,13 +35,18 @@ impl Decoder {
     /// # Errors
     /// A format that cannot be read in pieces.
     pub fn new(format: Format, options: &Options, at: &str) -> Result<Self> {
+        Self::resume(format, options, Report::new(options.policy, at))
+    }
+
+    /// A decoder that adds to a report.
+    pub(crate) fn resume(format: Format, options: &Options, report: Report) -> Result<Self> {
         Ok(Self {
             decode: format
                 .decoder(options)
                 .ok_or_else(|| format.cannot("be read in pieces"))?,
             rest: Vec::new(),
             offset: 0,
-            report: Report::new(options.policy, at),
+            report,
         })
     }
 

@@ -180,12 +180,47 @@ impl Events {
         }
     }
 
+    /// Puts a run of events to another place, over what is there.
+    pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) {
+        self.t.copy_within(from.clone(), to);
+        self.x.copy_within(from.clone(), to);
+        self.y.copy_within(from.clone(), to);
+        self.p.copy_within(from, to);
+    }
+
     /// As many places as `length`, what is in them being anything.
     pub(crate) fn resize(&mut self, length: usize) {
         self.t.resize(length, 0);
         self.x.resize(length, 0);
         self.y.resize(length, 0);
         self.p.resize(length, false);
+    }
+}
+
+impl<'a> Slots<'a> {
+    /// The places from `n` on.
+    pub fn after(self, n: usize) -> Self {
+        Self {
+            t: &mut self.t[n..],
+            x: &mut self.x[n..],
+            y: &mut self.y[n..],
+            p: &mut self.p[n..],
+        }
+    }
+
+    /// Takes the first `n` places off.
+    pub fn split_off(&mut self, n: usize) -> Self {
+        fn first<'a, T>(slots: &mut &'a mut [T], n: usize) -> &'a mut [T] {
+            let (first, rest) = std::mem::take(slots).split_at_mut(n);
+            *slots = rest;
+            first
+        }
+        Self {
+            t: first(&mut self.t, n),
+            x: first(&mut self.x, n),
+            y: first(&mut self.y, n),
+            p: first(&mut self.p, n),
+        }
     }
 }
 

@@ -7,6 +7,9 @@ use crate::report::Report;
 /// No header may be longer, in bytes.
 pub const LONGEST: usize = 1 << 20;
 
+/// Lines of a header and the bytes it takes.
+type Lines<'a> = (Vec<&'a [u8]>, usize);
+
 /// The lines at the start of `bytes` that begin with `mark`, up to the line `end` if that comes, and how many bytes they
 /// take; nothing while the header may go on in bytes that are not there yet.
 ///
@@ -21,7 +24,7 @@ pub fn lines<'a>(
     mark: u8,
     end: &str,
     report: &Report,
-) -> Result<Option<(Vec<&'a [u8]>, usize)>> {
+) -> Result<Option<Lines<'a>>> {
     let mut lines = Vec::new();
     let mut place = 0;
     loop {

@@ -5,9 +5,14 @@ mod decoder;
 mod event;
 pub mod format;
 mod header;
+mod reader;
 mod report;
+mod sniff;
+mod writer;
 
 pub use decoder::Decoder;
 pub use event::{Event, Events, Geometry, Recording, Trigger, View};
 pub use format::Options;
+pub use reader::{Reader, decode, read};
 pub use report::{Policy, Report};
+pub use writer::{Writer, encode, write};

@@ -43,6 +43,11 @@ impl Report {
         }
     }
 
+    /// An empty one for a part of the same recording.
+    pub(crate) fn fresh(&self) -> Self {
+        Self::new(self.policy, self.at.clone())
+    }
+
     /// What is read, as errors name it.
     pub fn at(&self) -> &str {
         &self.at

@@ -1,7 +1,10 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
 mod evt2;
-mod raw;
+mod evt21;
+mod evt3;
+pub(crate) mod raw;
+mod words;
 
 use std::path::Path;
 
@@ -136,7 +139,9 @@ formats! {
 impl Format {
     pub(crate) fn decoder(self, options: &Options) -> Option<Box<dyn Decode>> {
         Some(match self {
-            Self::Evt2 => Box::new(evt2::Decoder::new(options)),
+            Self::Evt2 => Box::new(words::Decoder::<evt2::Evt2>::new(options)),
+            Self::Evt21 => Box::new(words::Decoder::<evt21::Evt21>::new(options)),
+            Self::Evt3 => Box::new(words::Decoder::<evt3::Evt3>::new(options)),
             _ => return None,
         })
     }
@@ -144,6 +149,8 @@ impl Format {
     pub(crate) fn encoder(self) -> Option<Box<dyn Encode>> {
         Some(match self {
             Self::Evt2 => Box::new(evt2::Encoder::default()),
+            Self::Evt21 => Box::new(evt21::Encoder::default()),
+            Self::Evt3 => Box::new(evt3::Encoder::default()),
             _ => return None,
         })
     }
@@ -171,7 +178,12 @@ impl Format {
 
     /// The way to read it at once on all cores, if there is one.
     pub(crate) fn whole(self) -> Option<Whole> {
-        None
+        Some(match self {
+            Self::Evt2 => words::whole::<evt2::Evt2>,
+            Self::Evt21 => words::whole::<evt21::Evt21>,
+            Self::Evt3 => words::whole::<evt3::Evt3>,
+            _ => return None,
+        })
     }
 
     pub(crate) fn cannot(self, what: &str) -> Error {

@@ -1,9 +1,9 @@
 //! The text header of Prophesee's RAW and DAT files: lines `% key value`, in RAW files closed by `% end`.
 
-use cortado_base::Result;
+use cortado_base::{Error, Result};
 
 use super::Piece;
-use crate::event::Geometry;
+use crate::event::{Event, Geometry, Trigger};
 use crate::header;
 use crate::report::Report;
 
@@ -101,4 +101,34 @@ impl Header {
         ));
         Some(geometry)
     }
+}
+
+/// The header of a file of this encoding.
+pub(crate) fn write(number: &str, name: &str, geometry: Option<Geometry>, out: &mut Vec<u8>) {
+    out.extend(format!("% evt {number}\n% format {name}").bytes());
+    if let Some(Geometry { width, height }) = geometry {
+        out.extend(format!(";height={height};width={width}\n% geometry {width}x{height}").bytes());
+    }
+    out.extend(b"\n% end\n");
+}
+
+/// Refuses an input of a trigger that does not fit into a word.
+pub(crate) fn check_input(trigger: &Trigger, largest: u16, name: &str) -> Result<()> {
+    if trigger.id <= largest {
+        return Ok(());
+    }
+    let at = format!("the trigger at {} us", trigger.t);
+    let expected = format!("at most {largest} in {name}");
+    Err(Error::invalid("input", at, expected, trigger.id))
+}
+
+/// Refuses a pixel that does not fit into a word.
+pub(crate) fn check_pixel(event: Event, largest: u16, name: &str) -> Result<()> {
+    if event.x <= largest && event.y <= largest {
+        return Ok(());
+    }
+    let at = format!("the event at {} us", event.t);
+    let expected = format!("x and y up to {largest} in {name}");
+    let got = format!("({}, {})", event.x, event.y);
+    Err(Error::invalid("pixel", at, expected, got))
 }

@@ -1,0 +1,333 @@
+//! Prophesee EVT 3.0: 16-bit words that change a state, some of which emit events.
+//!
+//! After the header of RAW files, little-endian words; the upper four bits say what a word is, the others are:
+//!
+//! | bits 15..12 | what | the rest |
+//! |---|---|---|
+//! | 0 | row | y 10..0 (bit 11: the other camera of two) |
+//! | 2 | **event** | polarity 11, x 10..0 |
+//! | 3 | base of vectors | polarity 11, x 10..0 |
+//! | 4 | **up to 12 events** | bit `i` is an event at base + `i`; then the base is 12 higher |
+//! | 5 | **up to 8 events** | as 4, with 8 bits and 8 higher |
+//! | 6 | time, lower part | 11..0 in microseconds |
+//! | 8 | time, upper part | 11..0 in units of 4096 microseconds |
+//! | 10 | trigger | input 11..8, value 0 |
+//! | 7, 14, 15 | continued, other | left out |
+//!
+//! The lower part of time is 0 after a new upper part. Time has 24 bits and begins again every 16.8 s. Events before the
+//! first upper part have no time, those before the first row no place: both are left out. A vector is read by itself,
+//! whether or not it is one of a 12-12-8 triple.
+
+use cortado_base::Result;
+
+use super::Encode;
+use super::raw::Header;
+use super::words::{Machine, Output, Scan, advance};
+use crate::clock::Unwrapper;
+use crate::event::{Geometry, Trigger, View};
+
+const ADDR_Y: u16 = 0;
+const ADDR_X: u16 = 2;
+const BASE_X: u16 = 3;
+const VECT_12: u16 = 4;
+const VECT_8: u16 = 5;
+const TIME_LOW: u16 = 6;
+const TIME_HIGH: u16 = 8;
+const TRIGGER: u16 = 10;
+/// Kinds that carry no event: continued, other.
+const OTHERS: [u16; 3] = [7, 0xe, 0xf];
+/// Bits of each part of time.
+const BITS: u32 = 12;
+/// The largest row or column that a word holds.
+const LARGEST: u16 = 0x7ff;
+
+/// The state of a decoder.
+#[derive(Clone)]
+pub(crate) struct Evt3 {
+    clock: Unwrapper,
+    /// The last upper part as it stood in its word.
+    counter: Option<u64>,
+    /// The last upper part in microseconds.
+    high: u64,
+    low: u64,
+    y: Option<u16>,
+    /// At most one more than the largest column.
+    base: u16,
+    polarity: bool,
+}
+
+impl Machine for Evt3 {
+    const SIZE: usize = 2;
+
+    fn new(_header: &Header) -> Self {
+        Self {
+            clock: Unwrapper::new(1 << (2 * BITS)),
+            counter: None,
+            high: 0,
+            low: 0,
+            y: None,
+            base: 0,
+            polarity: false,
+        }
+    }
+
+    fn scan(&self, words: &[u8]) -> Scan {
+        let mut scan = Scan::default();
+        for word in words.as_chunks::<2>().0 {
+            let word = u16::from_le_bytes(*word);
+            // The bits of a vector that are an event each.
+            let bits = match word >> BITS {
+                VECT_12 => word & 0xfff,
+                VECT_8 => word & 0xff,
+                _ => 0,
+            };
+            scan.events += usize::from(word >> BITS == ADDR_X) + bits.count_ones() as usize;
+            scan.vectors |= word >> BITS == BASE_X || bits != 0;
+            if word >> BITS == TIME_HIGH {
+                let high = u64::from(word & 0xfff) << BITS;
+                if scan.highs.last() != Some(&high) {
+                    scan.highs.push(high);
+                }
+            }
+        }
+        scan
+    }
+
+    fn skip(&mut self, words: &[u8], scan: &Scan) {
+        let words = words.as_chunks::<2>().0;
+        // Backwards to where everything but the clock has been said: a row, a base, and a lower part of time with an upper
+        // part before it.
+        let (mut y, mut base, mut low, mut time) = (false, !scan.vectors, false, false);
+        let mut start = words.len();
+        while start > 0 && !(y && base && time) {
+            start -= 1;
+            match u16::from_le_bytes(words[start]) >> BITS {
+                ADDR_Y => y = true,
+                BASE_X => base = true,
+                TIME_LOW => low = true,
+                TIME_HIGH => time = time || low,
+                _ => {}
+            }
+        }
+        let mut counter = self.counter.filter(|_| start == 0);
+        for word in &words[start..] {
+            let word = u16::from_le_bytes(*word);
+            match word >> BITS {
+                ADDR_Y => self.y = Some(word & LARGEST),
+                BASE_X => self.set_base(word),
+                VECT_12 => self.move_base(12),
+                VECT_8 => self.move_base(8),
+                TIME_LOW => self.low = u64::from(word & 0xfff),
+                TIME_HIGH => {
+                    let now = Some(u64::from(word & 0xfff) << BITS);
+                    if now != counter {
+                        (counter, self.low) = (now, 0);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(high) = advance(&mut self.clock, &scan.highs) {
+            self.high = high;
+            self.counter = scan.highs.last().copied();
+        }
+    }
+
+    fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
+        let mut n = 0;
+        let Geometry { width, height } = out.geometry;
+        for (i, word) in words.as_chunks::<2>().0.iter().enumerate() {
+            let word = u16::from_le_bytes(*word);
+            match word >> BITS {
+                ADDR_X => {
+                    let x = word & LARGEST;
+                    match (self.y, self.counter) {
+                        (Some(y), Some(_)) if x < width && y < height => {
+                            out.slots.t[n] = self.high + self.low;
+                            out.slots.x[n] = x;
+                            out.slots.y[n] = y;
+                            out.slots.p[n] = word >> 11 & 1 == 1;
+                            n += 1;
+                        }
+                        (Some(y), Some(_)) => out.outside(i, 2, x, y)?,
+                        _ => out.report.untimed += 1,
+                    }
+                }
+                ADDR_Y => self.y = Some(word & LARGEST),
+                TIME_LOW => self.low = u64::from(word & 0xfff),
+                BASE_X => self.set_base(word),
+                kind @ (VECT_12 | VECT_8) => {
+                    let (bits, step) = if kind == VECT_12 {
+                        (word & 0xfff, 12)
+                    } else {
+                        (word & 0xff, 8)
+                    };
+                    n = self.vector(i, n, bits, out)?;
+                    self.move_base(step);
+                }
+                TIME_HIGH => {
+                    let counter = u64::from(word & 0xfff) << BITS;
+                    if self.counter != Some(counter) {
+                        self.counter = Some(counter);
+                        let before = self.clock.wraps();
+                        self.high = self.clock.unwrap(counter);
+                        out.report.wraps += self.clock.wraps() - before;
+                        self.low = 0;
+                    }
+                }
+                TRIGGER => match self.counter {
+                    Some(_) => out.triggers.push(Trigger {
+                        t: self.high + self.low,
+                        id: word >> 8 & 0xf,
+                        value: word & 1 == 1,
+                    }),
+                    None => out.report.untimed += 1,
+                },
+                kind if OTHERS.contains(&kind) => {}
+                _ => {
+                    let expected = "type 0, 2 to 8, 10, 14 or 15 in the upper four bits";
+                    out.unknown(i, 2, expected, word.into())?;
+                }
+            }
+        }
+        Ok(n)
+    }
+}
+
+impl Evt3 {
+    #[inline]
+    fn set_base(&mut self, word: u16) {
+        self.base = word & LARGEST;
+        self.polarity = word >> 11 & 1 == 1;
+    }
+
+    #[inline]
+    fn move_base(&mut self, columns: u16) {
+        self.base = (self.base + columns).min(LARGEST + 1);
+    }
+
+    /// The events of a vector.
+    #[inline]
+    fn vector(&self, i: usize, mut n: usize, mut bits: u16, out: &mut Output<'_>) -> Result<usize> {
+        let (Some(y), Some(_)) = (self.y, self.counter) else {
+            out.report.untimed += u64::from(bits.count_ones());
+            return Ok(n);
+        };
+        let t = self.high + self.low;
+        let inside = y < out.geometry.height;
+        while bits != 0 {
+            let x = self.base + bits.trailing_zeros() as u16;
+            bits &= bits - 1;
+            if !inside || x >= out.geometry.width || x > LARGEST {
+                out.outside(i, 2, x, y)?;
+                continue;
+            }
+            out.slots.t[n] = t;
+            out.slots.x[n] = x;
+            out.slots.y[n] = y;
+            out.slots.p[n] = self.polarity;
+            n += 1;
+        }
+        Ok(n)
+    }
+}
+
+/// Writes EVT 3.0: events that follow each other in one row, at one time and with one polarity become vectors where that
+/// takes fewer words.
+#[derive(Default)]
+pub(crate) struct Encoder {
+    /// The last time, split as in words, and the last row.
+    high: Option<u64>,
+    low: Option<u64>,
+    y: Option<u16>,
+}
+
+impl Encoder {
+    fn word(kind: u16, rest: u16, out: &mut Vec<u8>) {
+        out.extend((kind << BITS | rest).to_le_bytes());
+    }
+
+    fn time(&mut self, t: u64, out: &mut Vec<u8>) -> Result<()> {
+        let (high, low) = (t >> BITS, t & 0xfff);
+        for counter in super::words::highs(&mut self.high, high, BITS)? {
+            Self::word(TIME_HIGH, counter as u16, out);
+            self.low = Some(0);
+        }
+        if self.low != Some(low) {
+            Self::word(TIME_LOW, low as u16, out);
+            self.low = Some(low);
+        }
+        Ok(())
+    }
+
+    fn trigger(&mut self, trigger: &Trigger, out: &mut Vec<u8>) -> Result<()> {
+        super::raw::check_input(trigger, 0xf, "EVT 3.0")?;
+        self.time(trigger.t, out)?;
+        Self::word(TRIGGER, trigger.id << 8 | u16::from(trigger.value), out);
+        Ok(())
+    }
+
+    /// One or more events of one time, row and polarity in ascending columns that fit into 32 from the first.
+    fn group(&mut self, group: View<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let first = group.get(0);
+        self.time(first.t, out)?;
+        if self.y != Some(first.y) {
+            Self::word(ADDR_Y, first.y, out);
+            self.y = Some(first.y);
+        }
+        let polarity = u16::from(first.p) << 11;
+        let span = group.x[group.len() - 1] - first.x;
+        let vectors = match span {
+            0..12 => 1,
+            12..24 => 2,
+            _ => 3,
+        };
+        if group.len() <= 1 + vectors {
+            for &x in group.x {
+                Self::word(ADDR_X, polarity | x, out);
+            }
+            return Ok(());
+        }
+        Self::word(BASE_X, polarity | first.x, out);
+        let bits = group
+            .x
+            .iter()
+            .fold(0u32, |bits, x| bits | 1 << (x - first.x));
+        for vector in 0..vectors {
+            let kind = if vector < 2 { VECT_12 } else { VECT_8 };
+            Self::word(kind, (bits >> (12 * vector) & 0xfff) as u16, out);
+        }
+        Ok(())
+    }
+}
+
+impl Encode for Encoder {
+    fn start(&mut self, geometry: Option<Geometry>, out: &mut Vec<u8>) -> Result<()> {
+        super::raw::write("3.0", "EVT3", geometry, out);
+        Ok(())
+    }
+
+    fn encode(&mut self, events: View<'_>, triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()> {
+        let mut triggers = triggers.iter().peekable();
+        let mut i = 0;
+        while i < events.len() {
+            let first = events.get(i);
+            super::raw::check_pixel(first, LARGEST, "EVT 3.0")?;
+            while let Some(trigger) = triggers.next_if(|g| g.t < first.t) {
+                self.trigger(trigger, out)?;
+            }
+            let mut end = i + 1;
+            while end < events.len() {
+                let (next, before) = (events.get(end), events.x[end - 1]);
+                let same = (next.t, next.y, next.p) == (first.t, first.y, first.p);
+                if !same || next.x <= before || next.x - first.x > 31 || next.x > LARGEST {
+                    break;
+                }
+                end += 1;
+            }
+            self.group(events.slice(i..end), out)?;
+            i = end;
+        }
+        triggers.try_for_each(|trigger| self.trigger(trigger, out))
+    }
+}
