@@ -10,7 +10,7 @@
 //! | 13, 14, 15 | inertial data, other, continued | left out |
 //!
 //! Some sensors send a word little-endian, others (IMX636) its upper half first, each half little-endian. The file does
-//! not say which: it is the one in which more of the first words are of a known type and of time and events that fit.
+//! not say which: it is the one in which the first words make more sense.
 //! Time is that of EVT 2.0.
 
 use cortado_base::Result;
@@ -49,13 +49,13 @@ fn high(word: u64) -> u64 {
     (word >> 32 & 0x0fff_ffff) << LOW
 }
 
-/// Whether a word makes sense: more than that its type is known.
-fn sensible(word: u64) -> bool {
+/// How much sense a word makes. Turned the wrong way, hardly any word is one of time.
+fn sense(word: u64) -> usize {
     match word >> 60 {
-        0 | 1 => word as u32 != 0 && (word >> 43 & 0x1f) == 0,
-        TIME_HIGH => word as u32 == 0,
-        TRIGGER => true,
-        kind => OTHERS.contains(&kind),
+        0 | 1 => usize::from(word as u32 != 0 && (word >> 43 & 0x1f) == 0),
+        TIME_HIGH if word as u32 == 0 => 4,
+        TRIGGER => 1,
+        kind => usize::from(OTHERS.contains(&kind)),
     }
 }
 
@@ -76,11 +76,11 @@ impl Machine for Evt21 {
             return false;
         }
         let first = &words[..words.len().min(LOOK)];
-        let fits = |turn: u32| {
+        let fits = |turn: u32| -> usize {
             let turned = first
                 .iter()
                 .map(|&w| u64::from_le_bytes(w).rotate_left(turn));
-            turned.filter(|&w| sensible(w)).count()
+            turned.map(sense).sum()
         };
         if fits(32) > fits(0) {
             self.turn = 32;

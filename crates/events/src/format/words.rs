@@ -291,7 +291,7 @@ const TURNS: u64 = 1 << 10;
 
 /// The counters to write for an upper part of time `high`, of which words hold `bits`; none if it is the last one.
 ///
-/// No step is more than half a turn, so that a reader can tell it from a step back.
+/// Every step is less than half a turn, so that a reader can tell it from a step back.
 ///
 /// # Errors
 /// A step back that a reader would take for a turn, or more than [`TURNS`] turns.
@@ -300,14 +300,14 @@ pub(crate) fn highs(
     high: u64,
     bits: u32,
 ) -> Result<impl Iterator<Item = u64> + use<>> {
-    let half = 1 << (bits - 1);
+    let longest = (1 << (bits - 1)) - 1;
     let from = last.unwrap_or(0);
     let at = "the events";
-    if from.saturating_sub(high) > half {
-        let expected = "no step back by more than half a turn of the counter";
+    if from.saturating_sub(high) > longest {
+        let expected = "no step back by half a turn of the counter";
         return Err(Error::invalid("time", at, expected, "one"));
     }
-    if high.saturating_sub(from) / half > 2 * TURNS {
+    if high.saturating_sub(from) / longest > 2 * TURNS {
         let expected = format!(
             "no silence, also before the first event, of more than {TURNS} turns of the counter"
         );
@@ -318,8 +318,8 @@ pub(crate) fn highs(
             "one (times may be made to begin at 0)",
         ));
     }
-    let steps = (*last != Some(high)).then_some(high.saturating_sub(from).div_ceil(half).max(1));
+    let steps = (*last != Some(high)).then_some(high.saturating_sub(from).div_ceil(longest).max(1));
     *last = Some(high);
     let mask = (1 << bits) - 1;
-    Ok((1..=steps.unwrap_or(0)).map(move |step| high.min(from + step * half) & mask))
+    Ok((1..=steps.unwrap_or(0)).map(move |step| high.min(from + step * longest) & mask))
 }
