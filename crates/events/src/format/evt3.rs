@@ -18,6 +18,8 @@
 //! first upper part have no time, those before the first row no place: both are left out. A vector is read by itself,
 //! whether or not it is one of a 12-12-8 triple.
 
+use std::hint::select_unpredictable;
+
 use cortado_base::Result;
 
 use super::Encode;
@@ -40,6 +42,22 @@ const OTHERS: [u16; 3] = [7, 0xe, 0xf];
 const BITS: u32 = 12;
 /// The largest row or column that a word holds.
 const LARGEST: u16 = 0x7ff;
+
+/// For each kind of word the bits that are an event each.
+const VECTORS: [u16; 16] = {
+    let mut bits = [0; 16];
+    bits[VECT_12 as usize] = 0xfff;
+    bits[VECT_8 as usize] = 0xff;
+    bits
+};
+/// How many bits are ones, in steps that processors without an instruction for it can take for many words at once.
+#[inline(always)]
+fn ones(bits: u16) -> u16 {
+    let pairs = bits - (bits >> 1 & 0x5555);
+    let fours = (pairs & 0x3333) + (pairs >> 2 & 0x3333);
+    let eights = (fours + (fours >> 4)) & 0x0f0f;
+    (eights + (eights >> 8)) & 0x1f
+}
 
 /// The state of a decoder.
 #[derive(Clone)]
@@ -73,20 +91,38 @@ impl Machine for Evt3 {
 
     fn scan(&self, words: &[u8]) -> Scan {
         let mut scan = Scan::default();
-        for word in words.as_chunks::<2>().0 {
-            let word = u16::from_le_bytes(*word);
-            // The bits of a vector that are an event each.
-            let bits = match word >> BITS {
-                VECT_12 => word & 0xfff,
-                VECT_8 => word & 0xff,
-                _ => 0,
-            };
-            scan.events += usize::from(word >> BITS == ADDR_X) + bits.count_ones() as usize;
-            scan.vectors |= word >> BITS == BASE_X || bits != 0;
-            if word >> BITS == TIME_HIGH {
-                let high = u64::from(word & 0xfff) << BITS;
-                if scan.highs.last() != Some(&high) {
-                    scan.highs.push(high);
+        // In lanes of 16 bits: 4096 words hold fewer than 2^16 events.
+        for block in words.as_chunks::<2>().0.chunks(1 << 12) {
+            let (mut events, mut vectors) = (0u16, 0u16);
+            for word in block {
+                let word = u16::from_le_bytes(*word);
+                let kind = word >> BITS;
+                let twelve = if kind == VECT_12 { 0xfff } else { 0 };
+                let eight = if kind == VECT_8 { 0xff } else { 0 };
+                let bits = word & (twelve | eight);
+                vectors |= bits | u16::from(kind == BASE_X);
+                events += ones(bits) + u16::from(kind == ADDR_X);
+            }
+            scan.events += usize::from(events);
+            scan.vectors |= vectors != 0;
+            for words in block.chunks(64) {
+                let last = scan
+                    .highs
+                    .last()
+                    .map_or(0, |high| TIME_HIGH << BITS | (high >> BITS) as u16);
+                let new = |word: &[u8; 2]| {
+                    let word = u16::from_le_bytes(*word);
+                    (word >> BITS == TIME_HIGH) & (word != last)
+                };
+                if !words.iter().fold(false, |any, word| any | new(word)) {
+                    continue;
+                }
+                for word in words {
+                    let word = u16::from_le_bytes(*word);
+                    let high = u64::from(word & 0xfff) << BITS;
+                    if word >> BITS == TIME_HIGH && scan.highs.last() != Some(&high) {
+                        scan.highs.push(high);
+                    }
                 }
             }
         }
@@ -134,60 +170,13 @@ impl Machine for Evt3 {
     }
 
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
-        let mut n = 0;
-        let Geometry { width, height } = out.geometry;
-        for (i, word) in words.as_chunks::<2>().0.iter().enumerate() {
-            let word = u16::from_le_bytes(*word);
-            match word >> BITS {
-                ADDR_X => {
-                    let x = word & LARGEST;
-                    match (self.y, self.counter) {
-                        (Some(y), Some(_)) if x < width && y < height => {
-                            out.slots.t[n] = self.high + self.low;
-                            out.slots.x[n] = x;
-                            out.slots.y[n] = y;
-                            out.slots.p[n] = word >> 11 & 1 == 1;
-                            n += 1;
-                        }
-                        (Some(y), Some(_)) => out.outside(i, 2, x, y)?,
-                        _ => out.report.untimed += 1,
-                    }
-                }
-                ADDR_Y => self.y = Some(word & LARGEST),
-                TIME_LOW => self.low = u64::from(word & 0xfff),
-                BASE_X => self.set_base(word),
-                kind @ (VECT_12 | VECT_8) => {
-                    let (bits, step) = if kind == VECT_12 {
-                        (word & 0xfff, 12)
-                    } else {
-                        (word & 0xff, 8)
-                    };
-                    n = self.vector(i, n, bits, out)?;
-                    self.move_base(step);
-                }
-                TIME_HIGH => {
-                    let counter = u64::from(word & 0xfff) << BITS;
-                    if self.counter != Some(counter) {
-                        self.counter = Some(counter);
-                        let before = self.clock.wraps();
-                        self.high = self.clock.unwrap(counter);
-                        out.report.wraps += self.clock.wraps() - before;
-                        self.low = 0;
-                    }
-                }
-                TRIGGER => match self.counter {
-                    Some(_) => out.triggers.push(Trigger {
-                        t: self.high + self.low,
-                        id: word >> 8 & 0xf,
-                        value: word & 1 == 1,
-                    }),
-                    None => out.report.untimed += 1,
-                },
-                kind if OTHERS.contains(&kind) => {}
-                _ => {
-                    let expected = "type 0, 2 to 8, 10, 14 or 15 in the upper four bits";
-                    out.unknown(i, 2, expected, word.into())?;
-                }
+        let words = words.as_chunks::<2>().0;
+        let (mut i, mut n) = (0, 0);
+        while i < words.len() {
+            (i, n) = self.plain(words, (i, n), out);
+            if let Some(word) = words.get(i) {
+                n = self.word(u16::from_le_bytes(*word), (i, n), out)?;
+                i += 1;
             }
         }
         Ok(n)
@@ -195,6 +184,131 @@ impl Machine for Evt3 {
 }
 
 impl Evt3 {
+    /// Reads events, rows, bases and lower parts of time from word `i` on, up to a word of another kind, a turn of the
+    /// clock, or an event that has no place or time. What a word does is not decided by branches, which no processor could
+    /// predict: each is written as if it were an event, over which the next one is written if it is none.
+    #[inline(never)]
+    fn plain(
+        &mut self,
+        words: &[[u8; 2]],
+        (mut i, mut n): (usize, usize),
+        out: &mut Output<'_>,
+    ) -> (usize, usize) {
+        const PLAIN: u32 =
+            1 << ADDR_Y | 1 << ADDR_X | 1 << BASE_X | 1 << TIME_LOW | 1 << 7 | 3 << 14;
+        let (Some(mut y), Some(counter)) = (self.y, self.counter) else {
+            return (i, n);
+        };
+        let same_time = TIME_HIGH << BITS | (counter >> BITS) as u16;
+        let Geometry { width, height } = out.geometry;
+        let length = out.slots.t.len();
+        let (t, x) = (&mut out.slots.t[..length], &mut out.slots.x[..length]);
+        let (ys, p) = (&mut out.slots.y[..length], &mut out.slots.p[..length]);
+        let (mut base, mut polarity) = (self.base, self.polarity);
+        let mut now = self.high + self.low;
+        while i < words.len() && n < length {
+            let word = u16::from_le_bytes(words[i]);
+            let (kind, column) = (word >> BITS, word & LARGEST);
+            let outside = (column >= width) | (y >= height);
+            let plain = (PLAIN >> kind & 1 == 1) | (word == same_time);
+            if !plain | ((kind == ADDR_X) & outside) {
+                let bits = word & VECTORS[usize::from(kind)];
+                if bits != 0 && y < height && base + 12 <= width && n + 12 <= length {
+                    let mut bits = bits;
+                    while bits != 0 {
+                        t[n] = now;
+                        x[n] = base + bits.trailing_zeros() as u16;
+                        ys[n] = y;
+                        p[n] = polarity;
+                        bits &= bits - 1;
+                        n += 1;
+                    }
+                } else if bits != 0 || VECTORS[usize::from(kind)] == 0 {
+                    break;
+                }
+                base += match kind {
+                    VECT_12 => 12,
+                    VECT_8 => 8,
+                    _ => 0,
+                };
+                base = base.min(LARGEST + 1);
+                i += 1;
+                continue;
+            }
+            y = select_unpredictable(kind == ADDR_Y, column, y);
+            now = select_unpredictable(kind == TIME_LOW, self.high + u64::from(word & 0xfff), now);
+            base = select_unpredictable(kind == BASE_X, column, base);
+            let brighter = word >> 11 & 1 == 1;
+            polarity = select_unpredictable(kind == BASE_X, brighter, polarity);
+            t[n] = now;
+            x[n] = column;
+            ys[n] = y;
+            p[n] = brighter;
+            n += usize::from(kind == ADDR_X);
+            i += 1;
+        }
+        self.y = Some(y);
+        self.low = now - self.high;
+        (self.base, self.polarity) = (base, polarity);
+        (i, n)
+    }
+
+    /// Reads any word.
+    fn word(
+        &mut self,
+        word: u16,
+        (i, mut n): (usize, usize),
+        out: &mut Output<'_>,
+    ) -> Result<usize> {
+        match word >> BITS {
+            ADDR_X => {
+                let x = word & LARGEST;
+                match (self.y, self.counter) {
+                    (Some(y), Some(_)) if out.geometry.contains(x, y) => {
+                        out.slots.t[n] = self.high + self.low;
+                        out.slots.x[n] = x;
+                        out.slots.y[n] = y;
+                        out.slots.p[n] = word >> 11 & 1 == 1;
+                        n += 1;
+                    }
+                    (Some(y), Some(_)) => out.outside(i, 2, x, y)?,
+                    _ => out.report.untimed += 1,
+                }
+            }
+            ADDR_Y => self.y = Some(word & LARGEST),
+            TIME_LOW => self.low = u64::from(word & 0xfff),
+            BASE_X => self.set_base(word),
+            kind @ (VECT_12 | VECT_8) => {
+                n = self.vector(i, n, word & VECTORS[usize::from(kind)], out)?;
+                self.move_base(if kind == VECT_12 { 12 } else { 8 });
+            }
+            TIME_HIGH => {
+                let counter = u64::from(word & 0xfff) << BITS;
+                if self.counter != Some(counter) {
+                    self.counter = Some(counter);
+                    let before = self.clock.wraps();
+                    self.high = self.clock.unwrap(counter);
+                    out.report.wraps += self.clock.wraps() - before;
+                    self.low = 0;
+                }
+            }
+            TRIGGER => match self.counter {
+                Some(_) => out.triggers.push(Trigger {
+                    t: self.high + self.low,
+                    id: word >> 8 & 0xf,
+                    value: word & 1 == 1,
+                }),
+                None => out.report.untimed += 1,
+            },
+            kind if OTHERS.contains(&kind) => {}
+            _ => {
+                let expected = "type 0, 2 to 8, 10, 14 or 15 in the upper four bits";
+                out.unknown(i, 2, expected, word.into())?;
+            }
+        }
+        Ok(n)
+    }
+
     #[inline]
     fn set_base(&mut self, word: u16) {
         self.base = word & LARGEST;
