@@ -1,5 +1,6 @@
 //! What ends the command: signals that let it finish its batch, and exit codes.
 
+use crate::commands::events::Unreadable;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -11,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 /// What `--help` says of exit codes.
 pub const CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong command line; 130 and 143 stopped by Ctrl-C (SIGINT) and SIGTERM, after the batch \
+Exit codes: 0 done; 1 failed; 2 wrong command line, or of `events` a recording that is not what it says; 130 and 143 stopped by Ctrl-C (SIGINT) and SIGTERM, after the batch \
 under way and with a checkpoint. A second signal ends the command at once.";
 
 /// The number of a signal becomes this more as an exit code.
@@ -104,7 +105,10 @@ pub fn code(done: Result<()>) -> ExitCode {
             }
             None => {
                 eprintln!("error: {e:#}");
-                ExitCode::FAILURE
+                match e.downcast_ref::<Unreadable>() {
+                    Some(_) => ExitCode::from(2),
+                    None => ExitCode::FAILURE,
+                }
             }
         },
     }

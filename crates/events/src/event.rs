@@ -357,6 +357,17 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Lets times begin at `first`: it is taken from all, and what is earlier is put at 0.
+    pub fn rebase(&mut self, first: u64) {
+        self.events
+            .t
+            .iter_mut()
+            .for_each(|t| *t = t.saturating_sub(first));
+        self.triggers
+            .iter_mut()
+            .for_each(|g| g.t = g.t.saturating_sub(first));
+    }
+
     /// Takes out events and triggers; the memory and the geometry stay.
     pub fn clear(&mut self) {
         self.events.clear();

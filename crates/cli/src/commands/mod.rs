@@ -6,6 +6,7 @@ pub mod completions;
 pub mod cost;
 pub mod data;
 pub mod eval;
+pub mod events;
 pub mod inspect;
 mod limits;
 pub mod man;
