@@ -4,6 +4,7 @@ mod evt2;
 mod evt21;
 mod evt3;
 pub(crate) mod raw;
+pub mod shd;
 mod words;
 
 use std::path::Path;
@@ -22,6 +23,10 @@ pub struct Options {
     pub geometry: Option<Geometry>,
     /// Leave rows as they are stored, also where the file counts them from the bottom.
     pub raw_rows: bool,
+    /// Of a file with many samples, such as SHD, the one to read.
+    pub sample: usize,
+    /// What the columns of a file without names are, a letter for each: `t`, `x`, `y`, `p`, or `_` for none of them.
+    pub columns: Option<String>,
 }
 
 /// What reads one format from bytes that come in pieces.
@@ -162,8 +167,10 @@ impl Format {
         options: &Options,
         report: &mut Report,
     ) -> Result<Box<dyn Batches>> {
-        let _ = (path, options, report);
-        Err(self.cannot("be read"))
+        Ok(match self {
+            Self::Shd => Box::new(shd::Sample::open(path, options, report)?),
+            _ => return Err(self.cannot("be read")),
+        })
     }
 
     /// Begins the file of a format that is no stream.
@@ -172,8 +179,11 @@ impl Format {
         path: &Path,
         geometry: Option<Geometry>,
     ) -> Result<Box<dyn Collect>> {
-        let _ = (path, geometry);
-        Err(self.cannot("be written"))
+        let _ = geometry;
+        Ok(match self {
+            Self::Shd => Box::new(shd::Line::create(path)),
+            _ => return Err(self.cannot("be written")),
+        })
     }
 
     /// The way to read it at once on all cores, if there is one.
