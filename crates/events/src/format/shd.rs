@@ -142,6 +142,11 @@ impl Shd {
     }
 }
 
+/// Whether a file is of this kind.
+pub(crate) fn is(file: &File) -> bool {
+    file.has("spikes/times") && file.has("spikes/units")
+}
+
 fn channel(kind: &Kind, bytes: &[u8]) -> Option<u16> {
     u16::try_from(kind.whole(bytes)?).ok()
 }
