@@ -211,7 +211,7 @@ impl Dataset {
         let end = start.saturating_add(self.block).min(self.rows());
         let size = self.size();
         let whole = !matches!(size, 1 | 2 | 4 | 8 | 12 | 13 | 16 | 24 | 32)
-            || matches!(self.kind, Kind::Record { .. }) && big(&self.kind);
+            || matches!(self.kind, Kind::Record { .. } | Kind::Rows(_)) && big(&self.kind);
         if self.shape.is_empty() || whole {
             self.held = (0..self.rows(), self.whole()?);
             return Ok(());
@@ -236,7 +236,7 @@ impl Dataset {
             let bytes: rust_hdf5::Result<Vec<u8>> = slices!(1 2 4 8 12 13 16 24 32);
             let mut bytes = bytes.map_err(|e| damaged(&self.at, e))?;
             // Numbers come in the order of this machine; what is promised is that of the file.
-            let scalar = !matches!(self.kind, Kind::Record { .. });
+            let scalar = !matches!(self.kind, Kind::Record { .. } | Kind::Rows(_));
             if scalar && big(&self.kind) == cfg!(target_endian = "little") && size > 1 {
                 bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
             }
@@ -300,6 +300,7 @@ fn big(kind: &Kind) -> bool {
     match kind {
         Kind::Integer { big, bytes, .. } | Kind::Real { big, bytes } => *big && *bytes > 1,
         Kind::Record { fields, .. } => fields.iter().any(|f| big(&f.kind)),
+        Kind::Rows(base) => big(base),
         _ => false,
     }
 }

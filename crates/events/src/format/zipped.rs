@@ -149,20 +149,8 @@ impl Decoder {
         let end = piece.offset + used as u64;
         let cut = stuck && piece.last;
         let last = ended || cut;
-        if last && !cut && member.expected.is_some_and(|e| e != member.crc.sum()) {
-            let expected = "the checksum that the archive says";
-            let got = format!("{:#010x}", member.crc.sum());
-            report.damage("zip archive", end, expected, got)?;
-        }
-        if cut {
-            report.damage(
-                "zip archive",
-                end,
-                "the end of a member",
-                "the end of the file",
-            )?;
-        }
-        if member.wanted {
+        let (wanted, sum, expected) = (member.wanted, member.crc.sum(), member.expected);
+        if wanted {
             let whole = std::mem::take(&mut self.rest);
             let text = if whole.is_empty() {
                 block
@@ -178,18 +166,24 @@ impl Decoder {
             self.before += taken as u64;
             self.rest = text[taken..].to_vec();
         }
+        if last && !cut && expected.is_some_and(|e| e != sum) {
+            let expected = "the checksum that the archive says";
+            let got = format!("{:#010x}", sum);
+            report.damage("zip archive", end, expected, got)?;
+        }
+        if cut {
+            report.damage(
+                "zip archive",
+                end,
+                "the end of a member",
+                "the end of the file",
+            )?;
+        }
         if last {
-            self.state = match member_wanted(&self.state) {
-                true => State::After,
-                false => State::Header,
-            };
+            self.state = if wanted { State::After } else { State::Header };
         }
         Ok((used, last || stuck))
     }
-}
-
-fn member_wanted(state: &State) -> bool {
-    matches!(state, State::Member(member) if member.wanted)
 }
 
 impl Decode for Decoder {
