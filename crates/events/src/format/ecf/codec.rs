@@ -14,8 +14,10 @@
 //!
 //! A run of `y` is a `u16`, `y << 5 | count`, a count of 31 following as `u16`; a run of `p` a byte, `p << 7 | count`, a
 //! count of 127 following as `u16`. `x` of layout C is a `u16`, `x << 5 | mask`, whose bit `4 - k` says that an event at
-//! `x + k + 1` follows. Of four packed together the first has the highest bits. What the last ones have beyond the number
-//! of events is not read.
+//! `x + k + 1` follows. Three words with four values `a` to `d` hold, in A,
+//! `a << 8 | b & 0xff`, `b >> 8 << 16 | c & 0xffff`, `c >> 16 << 24 | d`; in B
+//! `a << 4 | b & 0xf`, `b >> 4 << 8 | c & 0xff`, `c >> 8 << 12 | d`. What the last ones have beyond the number of events is not
+//! read.
 
 use crate::event::{Slots, View};
 
@@ -339,4 +341,156 @@ fn encode_columns(xs: &[u16]) -> Vec<u8> {
 fn runs<T: PartialEq>(values: &[T]) -> impl Iterator<Item = (&T, u16)> {
     let runs = values.chunk_by(PartialEq::eq);
     runs.filter_map(|run| Some((run.first()?, run.len() as u16)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Events};
+    use proptest::prelude::*;
+
+    fn back(bytes: &[u8]) -> Result<Events, Wrong> {
+        let mut events = Events::new();
+        events.resize(count(bytes)?);
+        decode(bytes, events.slots())?;
+        Ok(events)
+    }
+
+    fn event(t: u64, x: u16, y: u16, p: bool) -> Event {
+        Event { t, x, y, p }
+    }
+
+    /// Chunks put together by hand, and that the encoder makes the same.
+    #[test]
+    fn layouts() {
+        let head = |n: u8, layout: u8, t: u64| {
+            [&[n << 2 | layout, 0, 0, 0][..], &t.to_le_bytes()].concat()
+        };
+        // Four events in layout A, 24 bits each.
+        let four: Events = [
+            (7, 1, 2, true),
+            (7, 9, 4, false),
+            (8, 2047, 2047, true),
+            (500, 5, 6, false),
+        ]
+        .map(|(t, x, y, p)| event(t, x, y, p))
+        .into_iter()
+        .collect();
+        let times = [0x02, 0x11, 0xfc, 0xfe, 0xf1, 0x01];
+        let word = |x: u32, y: u32, p: u32| y << 12 | x << 1 | p;
+        let bits = [
+            word(1, 2, 1),
+            word(9, 4, 0),
+            word(2047, 2047, 1),
+            word(5, 6, 0),
+        ];
+        let packed = bits.chunks(4).flat_map(|v| {
+            let words = [
+                v[0] * 256 + v[1] % 256,
+                v[1] / 256 * 65536 + v[2] % 65536,
+                v[2] / 65536 * (1 << 24) + v[3],
+            ];
+            words.into_iter().flat_map(u32::to_le_bytes)
+        });
+        let a: Vec<u8> = head(4, 2, 7)
+            .into_iter()
+            .chain(times)
+            .chain(packed)
+            .collect();
+        assert_eq!(back(&a), Ok(four.clone()));
+        let mut made = Vec::new();
+        encode(four.view(), &mut made);
+        assert_eq!(made, a);
+
+        // Forty events of one row in layout B, 12 bits each.
+        let forty: Events = (0..40u16)
+            .map(|k| event(9, 100 * (k % 7), 300, k % 3 == 0))
+            .collect();
+        let bits: Vec<u16> = forty.iter().map(|e| e.x << 1 | u16::from(e.p)).collect();
+        let packed = bits.chunks(4).flat_map(|v| {
+            let words = [
+                v[0] * 16 + v[1] % 16,
+                v[1] / 16 * 256 + v[2] % 256,
+                v[2] / 256 * 4096 + v[3],
+            ];
+            words.into_iter().flat_map(u16::to_le_bytes)
+        });
+        let runs = [0x0f, 40, 0, 0x9f, 0x25, 40, 0];
+        let b: Vec<u8> = head(40, 1, 9)
+            .into_iter()
+            .chain(runs)
+            .chain(packed)
+            .collect();
+        assert_eq!(back(&b), Ok(forty.clone()));
+        made.clear();
+        encode(forty.view(), &mut made);
+        assert_eq!(made, b);
+
+        // A row of neighbours in layout C; the last mask promises one more than there are.
+        let row: Events = [10, 11, 13, 15, 20, 21]
+            .map(|x| event(9, x, 3, true))
+            .into_iter()
+            .collect();
+        let c = [
+            &head(6, 0, 9)[..],
+            &[0x06, 0x66, 0, 0x55, 0x01, 0x98, 0x02, 0x86],
+        ]
+        .concat();
+        assert_eq!(back(&c), Ok(row.clone()));
+        made.clear();
+        encode(row.view(), &mut made);
+        assert_eq!(made[..16], c[..16]);
+        assert_eq!(back(&made), Ok(row));
+    }
+
+    fn any_events() -> impl Strategy<Value = Events> {
+        let time = prop_oneof![0..40u64, any::<u64>()];
+        let part = (
+            time,
+            0..=LARGEST,
+            0..=LARGEST,
+            any::<bool>(),
+            1..60usize,
+            0..3u16,
+        );
+        prop::collection::vec(part, 0..40).prop_map(|all| {
+            let run = |(t, x, y, p, n, step): (u64, u16, u16, bool, usize, u16)| {
+                (0..n as u16).map(move |k| event(t, (x + k * step) & LARGEST, y, p))
+            };
+            all.into_iter().flat_map(run).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_come_back(events in any_events()) {
+            let mut bytes = Vec::new();
+            encode(events.view(), &mut bytes);
+            prop_assert_eq!(back(&bytes), Ok(events.clone()));
+            for end in 0..bytes.len() {
+                prop_assert!(events.is_empty() && end >= 12 || back(&bytes[..end]).is_err());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_events_or_wrong(mut bytes in prop::collection::vec(any::<u8>(), 0..300), n in 0..100u32) {
+            if let Some(head) = bytes.first_chunk_mut::<4>() {
+                *head = (u32::from(head[0]) & 3 | n << 2).to_le_bytes();
+            }
+            match back(&bytes) {
+                Ok(events) => prop_assert_eq!(events.len(), n as usize),
+                Err(wrong) => prop_assert!(wrong.place <= bytes.len()),
+            }
+        }
+    }
+
+    #[test]
+    fn full_chunks() {
+        let events: Events = (0..MOST).map(|_| event(5, 4, 3, true)).collect();
+        let mut bytes = Vec::new();
+        encode(events.view(), &mut bytes);
+        assert_eq!(back(&bytes), Ok(events));
+        let many = [0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(back(&many).unwrap_err().why, "more than 65535 events");
+    }
 }
