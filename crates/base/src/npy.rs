@@ -3,7 +3,7 @@
 //! A file is the six bytes `\x93NUMPY`, two of version (1.0, 2.0 or 3.0), the length of the header (`u16`, from
 //! version 2 `u32`, little-endian), the header, a Python dictionary `{'descr': '<f4', 'fortran_order': False,
 //! 'shape': (3, 4)}`, and then the numbers. They may be little- or big-endian, of type `b1`, `u1` to `u8`, `i1` to
-//! `i8`, `f2`, `f4` or `f8`; records and text are refused.
+//! `i8`, `f2`, `f4` or `f8`; text is refused, and so are records, whose [`layout`] can be read.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -14,6 +14,7 @@ use crate::{Error, Result};
 pub use crate::array::{Array, Data};
 use crate::array::{MAX_DIMENSIONS, elements, text};
 use crate::half::half;
+use crate::hdf5::{Field, Kind};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Many times what the largest shape needs.
@@ -81,6 +82,58 @@ pub fn decode_from(source: &mut dyn Read, at: &str, limit: u64) -> Result<Array>
     }
 }
 
+/// What a `.npy` file says of what follows its header.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// What the elements are; truth values are integers of a byte here.
+    pub kind: Kind,
+    /// Whether the first index runs fastest.
+    pub fortran: bool,
+    /// Sizes of the dimensions.
+    pub shape: Vec<usize>,
+}
+
+/// Bytes before the elements of a `.npy` file, given its first bytes; nothing if there are too few to tell.
+///
+/// ```
+/// assert_eq!(cortado_base::npy::start(b"\x93NUMPY\x01\x00\x76\x00{'descr'"), Some(128));
+/// ```
+pub fn start(bytes: &[u8]) -> Option<usize> {
+    Some(match bytes.get(6)? {
+        1 => 10 + usize::from(u16::from_le_bytes(*bytes.get(8..)?.first_chunk()?)),
+        _ => (u32::from_le_bytes(*bytes.get(8..)?.first_chunk()?) as usize).saturating_add(12),
+    })
+}
+
+/// The header of a `.npy` file, of numbers or of records, taken from the front of a source.
+///
+/// # Errors
+/// As [`decode`], but for the numbers.
+pub fn layout(source: &mut dyn Read, at: &str) -> Result<Layout> {
+    let header = Header::any(source, at)?;
+    let bytes = header.size;
+    let kind = match (header.fields, header.kind) {
+        (Some(fields), _) => Kind::Record { bytes, fields },
+        (None, kind) => scalar_kind(kind, bytes, header.big_endian),
+    };
+    Ok(Layout {
+        kind,
+        fortran: header.fortran,
+        shape: header.shape,
+    })
+}
+
+fn scalar_kind(kind: char, bytes: usize, big: bool) -> Kind {
+    match kind {
+        'f' => Kind::Real { bytes, big },
+        kind => Kind::Integer {
+            bytes,
+            signed: kind == 'i',
+            big,
+        },
+    }
+}
+
 /// What stands before the numbers.
 struct Header {
     /// The type as written.
@@ -93,10 +146,28 @@ struct Header {
     /// Whether the first index runs fastest.
     fortran: bool,
     shape: Vec<usize>,
+    /// Of records, what is in them.
+    fields: Option<Vec<Field>>,
+}
+
+/// A header that is none, or not of numbers.
+fn no_header(at: &str, text: &[u8]) -> Error {
+    let start = text[..text.len().min(200)].escape_ascii();
+    let expected = "descr, fortran_order and shape of numbers";
+    Error::invalid("header", at, expected, start)
 }
 
 impl Header {
     fn read(source: &mut dyn Read, at: &str) -> Result<Self> {
+        let header = Self::any(source, at)?;
+        if header.fields.is_some() {
+            return Err(no_header(at, header.descr.as_bytes()));
+        }
+        Ok(header)
+    }
+
+    /// A header of numbers or of records.
+    fn any(source: &mut dyn Read, at: &str) -> Result<Self> {
         let start: [u8; 8] = bytes(source, at)?;
         let version = start[6];
         if !start.starts_with(MAGIC) || !(1..=3).contains(&version) {
@@ -116,9 +187,7 @@ impl Header {
         source.read_exact(&mut header).map_err(|e| short(at, e))?;
         let dictionary = std::str::from_utf8(&header).ok().and_then(Self::parse);
         let Some(header) = dictionary else {
-            let start = header[..length.min(200)].escape_ascii();
-            let expected = "descr, fortran_order and shape of numbers";
-            return Err(Error::invalid("header", at, expected, start));
+            return Err(no_header(at, &header));
         };
         if header.shape.len() > MAX_DIMENSIONS {
             let expected = format!("at most {MAX_DIMENSIONS} dimensions");
@@ -131,7 +200,7 @@ impl Header {
         let (mut descr, mut fortran, mut shape) = (None, None, None);
         for (key, value) in entries(text)? {
             let before = match key {
-                "descr" => descr.replace(unquote(value)?).is_some(),
+                "descr" => descr.replace(value).is_some(),
                 "fortran_order" => match value {
                     "True" => fortran.replace(true).is_some(),
                     "False" => fortran.replace(false).is_some(),
@@ -144,27 +213,27 @@ impl Header {
                 return None;
             }
         }
-        let descr = descr?;
-        let order = descr.chars().next()?;
-        let mut rest = descr
-            .strip_prefix(['<', '>', '|', '='])
-            .unwrap_or(descr)
-            .chars();
-        let (kind, size) = match (rest.next()?, rest.as_str()) {
-            ('?', "") => ('b', 1),
-            ('b', "1") => ('b', 1),
-            (kind @ ('u' | 'i'), size @ ("1" | "2" | "4" | "8")) => (kind, size.parse().ok()?),
-            ('f', size @ ("2" | "4" | "8")) => ('f', size.parse().ok()?),
-            _ => return None,
-        };
-        Some(Self {
-            descr: descr.into(),
-            kind,
-            size,
-            big_endian: order == '>' || (order == '=' && cfg!(target_endian = "big")),
+        let written = descr?;
+        let mut header = Self {
+            descr: written.into(),
+            kind: 'V',
+            size: 0,
+            big_endian: false,
             fortran: fortran?,
             shape: shape?,
-        })
+            fields: None,
+        };
+        if written.starts_with('[') {
+            let fields = fields(written)?;
+            let end = |f: &Field| f.offset.saturating_add(f.kind.size());
+            header.size = fields.last().map_or(0, end);
+            header.fields = Some(fields);
+        } else {
+            let descr = unquote(written)?;
+            header.descr = descr.into();
+            (header.kind, header.size, header.big_endian) = scalar(descr)?;
+        }
+        Some(header)
     }
 
     fn data(&self, source: &mut dyn Read, count: usize) -> std::io::Result<Data> {
@@ -216,6 +285,61 @@ impl Header {
     }
 }
 
+/// The letter, the bytes and the order of a type of number.
+fn scalar(descr: &str) -> Option<(char, usize, bool)> {
+    let order = descr.chars().next()?;
+    let bare = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
+    let mut rest = bare.chars();
+    let (kind, size) = match (rest.next()?, rest.as_str()) {
+        ('?', "") => ('b', 1),
+        ('b', "1") => ('b', 1),
+        (kind @ ('u' | 'i'), size @ ("1" | "2" | "4" | "8")) => (kind, size.parse().ok()?),
+        ('f', size @ ("2" | "4" | "8")) => ('f', size.parse().ok()?),
+        _ => return None,
+    };
+    let big = order == '>' || (order == '=' && cfg!(target_endian = "big"));
+    Some((kind, size, big))
+}
+
+/// The fields of records, `[('t', '<i8'), ('', '|V3'), ('x', '<u2', (2,))]`.
+fn fields(text: &str) -> Option<Vec<Field>> {
+    let body = text.strip_prefix('[')?.strip_suffix(']')?;
+    let mut offset = 0usize;
+    let mut fields = Vec::new();
+    for item in items(body)? {
+        let parts = items(item.trim().strip_prefix('(')?.strip_suffix(')')?)?;
+        let [name, descr, rest @ ..] = &parts[..] else {
+            return None;
+        };
+        let (name, descr) = (unquote(name.trim())?, unquote(descr.trim())?);
+        let other = |bytes| Kind::Other {
+            bytes,
+            name: descr.into(),
+        };
+        let kind = match (scalar(descr), rest) {
+            (Some((kind, bytes, big)), []) => scalar_kind(kind, bytes, big),
+            (Some((_, bytes, _)), [shape]) => {
+                other(elements(&tuple(shape.trim())?)?.checked_mul(bytes)?)
+            }
+            (None, []) => {
+                let bare = descr.trim_start_matches(['<', '>', '|', '=']);
+                let (letter, size) = bare.split_at_checked(1)?;
+                let wide = if letter == "U" { 4 } else { 1 };
+                other(size.parse::<usize>().ok()?.checked_mul(wide)?)
+            }
+            _ => return None,
+        };
+        let size = kind.size();
+        fields.push(Field {
+            name: name.into(),
+            offset,
+            kind,
+        });
+        offset = offset.checked_add(size)?;
+    }
+    Some(fields)
+}
+
 /// Numbers with the first index running fastest, put so that the last does.
 fn last_fastest<T: Copy>(numbers: &[T], shape: &[usize]) -> Vec<T> {
     let mut strides = Vec::with_capacity(shape.len());
@@ -258,6 +382,17 @@ fn short(at: &str, e: std::io::Error) -> Error {
 /// Keys and values of a Python dictionary with text as keys, values as written.
 fn entries(text: &str) -> Option<Vec<(&str, &str)>> {
     let body = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    items(body)?
+        .into_iter()
+        .map(|item| {
+            let (key, value) = item.split_once(':')?;
+            Some((unquote(key.trim())?, value.trim()))
+        })
+        .collect()
+}
+
+/// What commas separate outside of brackets and text, without what is empty.
+fn items(body: &str) -> Option<Vec<&str>> {
     let (mut depth, mut quote, mut start) = (0usize, None, 0);
     let mut items = Vec::new();
     for (i, c) in body.char_indices() {
@@ -275,13 +410,8 @@ fn entries(text: &str) -> Option<Vec<(&str, &str)>> {
         }
     }
     items.push(&body[start..]);
-    let filled = items.into_iter().filter(|item| !item.trim().is_empty());
-    filled
-        .map(|item| {
-            let (key, value) = item.split_once(':')?;
-            Some((unquote(key.trim())?, value.trim()))
-        })
-        .collect()
+    items.retain(|item| !item.trim().is_empty());
+    Some(items)
 }
 
 fn unquote(text: &str) -> Option<&str> {
@@ -303,6 +433,26 @@ fn tuple(text: &str) -> Option<Vec<usize>> {
         .collect()
 }
 
+/// What stands before the elements: `descr` as Python writes it, the sizes without their brackets; at least `least` bytes.
+///
+/// ```
+/// let head = cortado_base::npy::head("'<f4'", "3,", 128);
+/// assert_eq!(head.len(), 128);
+/// ```
+pub fn head(descr: &str, sizes: &str, least: usize) -> Vec<u8> {
+    let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({sizes}), }}");
+    // The numbers start at a multiple of 64 bytes.
+    let before = MAGIC.len() + 4;
+    let padded = (before + header.len() + 1).max(least).next_multiple_of(64);
+    let mut out = MAGIC.to_vec();
+    out.extend([1, 0]);
+    out.extend(((padded - before) as u16).to_le_bytes());
+    out.extend(header.as_bytes());
+    out.resize(padded - 1, b' ');
+    out.push(b'\n');
+    out
+}
+
 /// The bytes of a `.npy` file, version 1.0, little-endian, last index fastest.
 ///
 /// # Errors
@@ -316,19 +466,7 @@ pub fn encode(array: &Array) -> Result<Vec<u8>> {
     } else {
         sizes.trim_end_matches([',', ' '])
     };
-    let mut header = format!(
-        "{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}",
-        array.data.descr()
-    );
-    // The numbers start at a multiple of 64 bytes.
-    let before = MAGIC.len() + 4;
-    let padded = (before + header.len() + 1).next_multiple_of(64);
-    header.extend(std::iter::repeat_n(' ', padded - before - header.len() - 1));
-    header.push('\n');
-    let mut out = MAGIC.to_vec();
-    out.extend([1, 0]);
-    out.extend((header.len() as u16).to_le_bytes());
-    out.extend(header.as_bytes());
+    let mut out = head(&format!("'{}'", array.data.descr()), sizes, 0);
     match &array.data {
         Data::Bool(n) => out.extend(n.iter().map(|&x| u8::from(x))),
         Data::U8(n) => out.extend(n),

@@ -48,28 +48,50 @@ pub fn decode(bytes: &[u8], at: &str, limit: u64) -> Result<BTreeMap<String, Arr
 }
 
 fn arrays(source: impl Read + Seek, at: &str, limit: u64) -> Result<BTreeMap<String, Array>> {
+    let mut arrays = BTreeMap::new();
+    each(source, at, limit, &mut |name, at, member, left| {
+        let array = npy::decode_from(member, at, left)?;
+        let bytes = array.data.bytes();
+        if arrays.insert(name.to_string(), array).is_some() {
+            return Err(Error::invalid("archive", at, "each name once", "it again"));
+        }
+        Ok(bytes)
+    })?;
+    Ok(arrays)
+}
+
+/// What is done with a member: its name without `.npy`, where it is for errors, its unpacked bytes, and how many may
+/// still be taken; it says how many it took.
+pub type Member<'a> = &'a mut dyn FnMut(&str, &str, &mut dyn Read, u64) -> Result<u64>;
+
+/// Gives each array of a `.npz` file to `member` as bytes, at most `limit` in all.
+///
+/// # Errors
+/// A file that cannot be read or is no zip file, and what `member` refuses.
+pub fn members(path: &Path, limit: u64, member: Member<'_>) -> Result<()> {
+    let file = File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
+    let at = path.display().to_string();
+    each(BufReader::new(file), &at, limit, member)
+}
+
+fn each(source: impl Read + Seek, at: &str, limit: u64, member: Member<'_>) -> Result<()> {
     let refused = |e: ZipError| match e {
         ZipError::Io(e) => Error::io("cannot read", at, e),
         e => Error::invalid("archive", at, "a zip file, stored or deflated", e),
     };
     let mut archive = ZipArchive::new(source).map_err(refused)?;
     let mut left = limit;
-    let mut arrays = BTreeMap::new();
     for i in 0..archive.len() {
-        let mut member = archive.by_index(i).map_err(refused)?;
-        let file = member.name().map_err(refused)?.into_owned();
-        let Some(name) = file.strip_suffix(".npy") else {
+        let mut file = archive.by_index(i).map_err(refused)?;
+        let whole = file.name().map_err(refused)?.into_owned();
+        let Some(name) = whole.strip_suffix(".npy") else {
             continue;
         };
         // A name may hold anything; an error is printed.
-        let at = format!("{at}, member {}", file.escape_debug());
-        let array = npy::decode_from(&mut member, &at, left)?;
-        left = left.saturating_sub(array.data.bytes());
-        if arrays.insert(name.to_string(), array).is_some() {
-            return Err(Error::invalid("archive", at, "each name once", "it again"));
-        }
+        let at = format!("{at}, member {}", whole.escape_debug());
+        left = left.saturating_sub(member(name, &at, &mut file, left)?);
     }
-    Ok(arrays)
+    Ok(())
 }
 
 /// The bytes of a `.npz` file with these arrays, deflated; the same arrays give the same bytes.

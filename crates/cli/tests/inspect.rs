@@ -139,14 +139,15 @@ fn files_are_known_by_their_content() {
 #[test]
 fn arrays_sounds_records_and_spikes_are_known_too() {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../base/tests/fixtures/");
+    let spikes = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/tests/fixtures/");
     let sounds = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/tests/fixtures/");
     let folder = tempfile::tempdir().unwrap();
     let look = |name: &str| {
         let copy = folder.path().join("something");
-        let from = if name.ends_with("wav") {
-            sounds
-        } else {
-            fixtures
+        let from = match name.rsplit('.').next() {
+            Some("wav") => sounds,
+            Some("h5") => spikes,
+            _ => fixtures,
         };
         std::fs::copy(format!("{from}{name}"), &copy).unwrap();
         json(&done(&["inspect", copy.to_str().unwrap(), "--json"]))
@@ -160,7 +161,7 @@ fn arrays_sounds_records_and_spikes_are_known_too() {
     ] {
         assert_eq!(look(name)["kind"], kind, "{name}");
     }
-    let shd = cortado_base::hdf5::read(format!("{fixtures}shd-plain.h5").as_ref()).unwrap();
+    let shd = cortado_events::Shd::read(format!("{spikes}shd-plain.h5").as_ref()).unwrap();
     let value = look("shd-plain.h5");
     assert_eq!(value["samples"], shd.labels.len());
     assert_eq!(

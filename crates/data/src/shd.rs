@@ -2,7 +2,7 @@
 
 use crate::{Dataset, Split};
 use cortado::{Error, Result};
-use cortado_base::hdf5;
+use cortado_events::Shd;
 use std::path::Path;
 
 /// Channels of the cochlea.
@@ -17,10 +17,10 @@ const CHANNELS: usize = 700;
 /// Spikes of 700 channels.
 ///
 /// # Errors
-/// A file that [`hdf5::read`] refuses; a channel or a label that is not there; an unknown split.
+/// A file that [`Shd::read`] refuses; a channel or a label that is not there; an unknown split.
 pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
     let classes = if name == "shd" { 20 } else { 35 };
-    let file = |part: &str| hdf5::read(&folder.join(format!("{name}_{part}.h5")));
+    let file = |part: &str| Shd::read(&folder.join(format!("{name}_{part}.h5")));
     let unknown = || {
         let expected = match name {
             "shd" => "official, or the number of a speaker of the training file",
@@ -29,7 +29,7 @@ pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
         Error::invalid("split", name.to_string(), expected, format!("'{split}'"))
     };
     let train = file("train")?;
-    let make = |all: hdf5::Shd, keep: &dyn Fn(usize) -> bool| {
+    let make = |all: Shd, keep: &dyn Fn(usize) -> bool| {
         let mut spikes = Vec::new();
         let mut labels = Vec::new();
         for (i, (times, units)) in all.times.into_iter().zip(all.units).enumerate() {

@@ -189,7 +189,9 @@ fn shd(folder: &Path, name: &str, parts: &[(&str, &str)]) {
     std::fs::create_dir_all(folder.join(name)).unwrap();
     for (part, from) in parts {
         std::fs::copy(
-            fixture("").join("../../../base/tests/fixtures").join(from),
+            fixture("")
+                .join("../../../events/tests/fixtures")
+                .join(from),
             folder.join(name).join(format!("{name}_{part}.h5")),
         )
         .unwrap();

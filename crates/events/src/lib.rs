@@ -12,7 +12,7 @@ mod writer;
 
 pub use decoder::Decoder;
 pub use event::{Event, Events, Geometry, Recording, Trigger, View};
-pub use format::Options;
+pub use format::{Options, shd::Shd};
 pub use reader::{Reader, decode, read};
 pub use report::{Policy, Report};
 pub use writer::{Writer, encode, write};

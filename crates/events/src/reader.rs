@@ -107,8 +107,22 @@ impl Reader {
         let taken = bytes.by_ref().take(LOOK as u64).read_to_end(&mut start);
         taken.map_err(refused)?;
         let mut report = Report::new(options.policy, &at);
+        // What an HDF5 file is stands in its data sets, which only a file gives.
+        let mut copy = None;
+        let path = if path.is_none()
+            && (hdf5(&start) || format.is_some_and(|f| f.decoder(options).is_none()))
+        {
+            let file = copy.insert(tempfile::NamedTempFile::new().map_err(refused)?);
+            file.write_all(&start).map_err(refused)?;
+            std::io::copy(&mut bytes, file).map_err(refused)?;
+            Some(file.path().to_path_buf())
+        } else {
+            path.map(Path::to_path_buf)
+        };
+        let path = path.as_deref();
         let known = match format {
             Some(format) => format,
+            None if hdf5(&start) => Format::of_hdf5(path.unwrap_or(Path::new(STREAM)))?,
             None => {
                 let ending = path
                     .and_then(Path::extension)
@@ -136,7 +150,7 @@ impl Reader {
             }
         } else {
             let (batches, copy) = match path {
-                Some(path) => (known.open(path, options, &mut report)?, None),
+                Some(path) => (known.open(path, options, &mut report)?, copy),
                 None => {
                     let mut copy = tempfile::NamedTempFile::new().map_err(refused)?;
                     copy.write_all(&start).map_err(refused)?;
@@ -204,6 +218,17 @@ impl Reader {
             Source::File { .. } => &self.report,
         }
     }
+}
+
+/// Whether a file begins as HDF5, after a user block or not.
+fn hdf5(start: &[u8]) -> bool {
+    let places = [0, 512, 1024, 2048, 4096, 8192, 16384, 32768];
+    let at = |place: &usize| {
+        start
+            .get(*place..)
+            .is_some_and(|s| s.starts_with(cortado_base::hdf5::MAGIC))
+    };
+    places.iter().any(at)
 }
 
 /// Name of a stream in errors.

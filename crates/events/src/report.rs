@@ -64,7 +64,22 @@ impl Report {
         expected: impl Into<String>,
         got: impl ToString,
     ) -> Result<()> {
-        let error = self.wrong(what, offset, expected, got);
+        self.damage_at(what, format_args!("byte {offset}"), expected, got)
+    }
+
+    /// [`Report::damage`] at a place that is no offset, such as `line 3`.
+    ///
+    /// # Errors
+    /// With [`Policy::Strict`] always.
+    pub fn damage_at(
+        &mut self,
+        what: &'static str,
+        place: impl std::fmt::Display,
+        expected: impl Into<String>,
+        got: impl ToString,
+    ) -> Result<()> {
+        let at = format!("{}, {place}", self.at);
+        let error = Error::invalid(what, at, expected, got);
         if self.policy == Policy::Strict {
             return Err(error);
         }

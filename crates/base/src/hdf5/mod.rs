@@ -1,320 +1,202 @@
-//! HDF5 files of the layout of the Spiking Heidelberg Digits and Spiking Speech Commands (`cramer2020`).
+//! HDF5 files: data sets by name, in slices, numbers as the file's types say; and how they are written.
 //!
-//! | data set | what | type |
-//! |---|---|---|
-//! | `spikes/times` | for each sample its spikes' times in seconds | rows of `f2`, `f4` or `f8` |
-//! | `spikes/units` | for each sample its spikes' channels | rows of integers in 0..=65535 |
-//! | `labels` | each sample's class | integers |
-//! | `extra/speaker` | who spoke, if it is there | integers |
-//! | `extra/keys` | the classes' names, if they are there | text |
+//! The structure is read by the crate `rust-hdf5`, and so are the packings deflate, shuffle, LZF, LZ4, Zstandard,
+//! bitshuffle and Blosc; rows of variable length are read here. Chunks of other packings are handed on as they are.
 //!
-//! The structure is read by the crate `rust-hdf5`, rows of variable length here. The crate is asked to unpack at most
-//! 16 bytes for each byte of the file, as many as the place of a row takes. Should it panic on a damaged file, that
-//! becomes an error; the panic's own message still goes to the standard error stream.
+//! Whatever a file says, memory is bounded by its length: what is read whole takes at most 16 bytes for each byte of the
+//! file (the place of a row takes as many), what is read in slices at most as much and 64 MiB more at a time, and no
+//! data set may have more than 1024 bytes for each byte of the file and 1 MiB. Should the crate panic on a damaged
+//! file, that becomes an error; the panic's own message still goes to the standard error stream.
 
+mod dataset;
 mod heap;
+mod kind;
+mod write;
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use crate::{Error, Result};
-use rust_hdf5::{
-    ByteOrder, DatatypeMessage, H5Dataset, H5File, H5FileOptions, Hdf5Error, StorageLayout,
-};
+use rust_hdf5::{H5File, H5FileOptions, Hdf5Error};
 
-use crate::half::half;
+pub use dataset::Dataset;
 use heap::Heap;
+pub use kind::{Field, Kind};
+pub use write::{Column, Element, Packing, Writer};
 
-/// How many times the size of the file a data set may have.
-const UNPACKED: u64 = 16;
+/// The first bytes of an HDF5 file; after a user block they may stand at 512, 1024, 2048 and so on.
+pub const MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 
-/// Samples of spikes with their classes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shd {
-    /// For each sample the times of its spikes in seconds, finite and not negative, in the file's order.
-    pub times: Vec<Vec<f32>>,
-    /// For each sample the channels of its spikes, as many as times.
-    pub units: Vec<Vec<u16>>,
-    /// For each sample its class.
-    pub labels: Vec<u32>,
-    /// For each sample who spoke.
-    pub speakers: Option<Vec<u32>>,
-    /// The names of the classes; every label is below their number.
-    pub classes: Option<Vec<String>>,
-}
-
-/// Reads an HDF5 file of this layout.
-///
-/// # Shapes
-/// `S` samples, sample `s` with `K_s` spikes: `times` and `units` `[S][K_s]`, `labels` and `speakers` `[S]`.
-///
-/// # Errors
-/// A file that cannot be read or is no HDF5 file, a missing data set or one of another type or shape, data in another
-/// file, damaged storage, different numbers of samples or spikes, a time that is negative or not finite, a channel
-/// above 65535, a label without a name.
-pub fn read(path: &Path) -> Result<Shd> {
-    let at = path.display().to_string();
-    let file = File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
-    let length = file
-        .metadata()
-        .map_err(|e| Error::io("cannot read", path, e))?
-        .len();
-    // Nothing outlives the closure but its result, so a panic leaves nothing half done behind.
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        let options = H5FileOptions::new().no_locking();
-        let hdf5 = options.open(path).map_err(|e| damaged(&at, e))?;
-        let heap = Heap::new(file, length, hdf5.userblock_size());
-        Source {
-            hdf5,
-            heap,
-            length,
-            at: &at,
-        }
-        .shd()
-    }));
-    result.unwrap_or_else(|_| Err(damaged(&at, "a structure that cannot be followed")))
-}
-
-fn damaged(at: &str, got: impl ToString) -> Error {
-    Error::invalid("HDF5 file", at, "readable data", got)
-}
-
-/// An open file.
-struct Source<'a> {
+/// An HDF5 file that is read.
+pub struct File {
     hdf5: H5File,
     heap: Heap,
     /// Bytes of the file.
     length: u64,
-    at: &'a str,
-}
-
-/// The bytes of a data set of one dimension.
-struct Raw {
-    bytes: Vec<u8>,
-    /// Bytes of one element.
-    size: usize,
-    kind: DatatypeMessage,
-    /// Where it is, for errors.
     at: String,
 }
 
-impl Source<'_> {
-    fn shd(mut self) -> Result<Shd> {
-        let labels = self.raw("labels")?.whole()?;
-        let rows = labels.len();
-        let times = self.rows("spikes/times", rows, number)?;
-        let units = self.rows("spikes/units", rows, |kind, bytes| {
-            u16::try_from(whole(kind, bytes)?).ok()
-        })?;
-        let speakers = self.optional("extra/speaker")?;
-        let speakers = speakers
-            .map(|raw| raw.of_length(rows)?.whole())
-            .transpose()?;
-        let keys = self.optional("extra/keys")?;
-        let classes = keys.map(|raw| self.text(&raw)).transpose()?;
-        for (s, (t, u)) in times.iter().zip(&units).enumerate() {
-            let at = || format!("{}, sample {s}", self.at);
-            if t.len() != u.len() {
-                let expected = format!("{}, one for each time", t.len());
-                return Err(Error::invalid("number of units", at(), expected, u.len()));
-            }
-            if let Some(wrong) = t.iter().find(|t| !(t.is_finite() && **t >= 0.0)) {
-                return Err(Error::invalid("time", at(), "seconds from 0 on", wrong));
-            }
-            let names = classes.as_ref().map_or(usize::MAX, Vec::len);
-            if labels[s] as usize >= names {
-                let expected = format!("below {names}, the number of classes");
-                return Err(Error::invalid("label", at(), expected, labels[s]));
-            }
-        }
-        Ok(Shd {
-            times,
-            units,
-            labels,
-            speakers,
-            classes,
-        })
-    }
-
-    fn optional(&self, name: &str) -> Result<Option<Raw>> {
-        match self.hdf5.dataset(name) {
-            Ok(data) => self.bytes(&data, name).map(Some),
-            Err(Hdf5Error::NotFound(_)) => Ok(None),
-            Err(e) => Err(damaged(&format!("{}, {name}", self.at), e)),
-        }
-    }
-
-    fn raw(&self, name: &str) -> Result<Raw> {
-        let missing = || Error::invalid("data set", self.at, name, "none of this name");
-        self.optional(name)?.ok_or_else(missing)
-    }
-
-    /// The bytes of a data set, all of which are in the file.
-    fn bytes(&self, data: &H5Dataset, name: &str) -> Result<Raw> {
-        let at = format!("{}, {name}", self.at);
-        let refused = |e: Hdf5Error| damaged(&at, e);
-        let (shape, size) = (data.shape(), data.element_size());
-        let layout = data.storage_layout().map_err(refused)?;
-        let outside = !data.external_files().map_err(refused)?.is_empty();
-        if outside || layout == StorageLayout::Virtual {
-            return Err(Error::invalid(
-                "data set",
+impl File {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no HDF5 file.
+    pub fn open(path: &Path) -> Result<Self> {
+        let at = path.display().to_string();
+        let file = std::fs::File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
+        let length = file
+            .metadata()
+            .map_err(|e| Error::io("cannot read", path, e))?
+            .len();
+        guarded(&at.clone(), || {
+            let options = H5FileOptions::new().no_locking();
+            let hdf5 = options.open(path).map_err(|e| damaged(&at, e))?;
+            let heap = Heap::new(file, length, hdf5.userblock_size());
+            Ok(Self {
+                hdf5,
+                heap,
+                length,
                 at,
-                "data in this file",
-                "elsewhere",
-            ));
-        }
-        let chunk = data.chunk_dims().unwrap_or_default();
-        let most = self.length.saturating_mul(UNPACKED);
-        let fits = |d: &usize| (*d as u64).saturating_mul(size as u64) <= most;
-        if shape.len() != 1 || chunk.len() > 1 || !shape.iter().chain(&chunk).all(fits) {
-            let expected = format!("one dimension of at most {most} bytes");
-            let got = format!("{shape:?} in chunks {chunk:?}, {size} bytes each");
-            return Err(Error::invalid("shape", at, expected, got));
-        }
-        let kind = data.datatype().map_err(refused)?;
-        let bytes = data.read_raw_bytes().map_err(refused)?;
-        if bytes.len() != shape[0].saturating_mul(size) || size == 0 {
-            return Err(damaged(
-                &at,
-                format!("{} bytes for {shape:?} of {size}", bytes.len()),
-            ));
-        }
-        Ok(Raw {
-            bytes,
-            size,
-            kind,
-            at,
+            })
         })
     }
 
-    /// Rows of variable length, each number converted by `number`.
-    fn rows<T>(
+    /// The file, as errors name it.
+    pub fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// A data set, if there is one of this name.
+    ///
+    /// # Errors
+    /// Damage; data in another file; a data set that is far too large for the file.
+    pub fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
+        let at = format!("{}, {name}", self.at);
+        guarded(&at, || match self.hdf5.dataset(name) {
+            Ok(data) => Dataset::new(data, at.clone(), self.length).map(Some),
+            Err(Hdf5Error::NotFound(_)) => Ok(None),
+            Err(e) => Err(damaged(&at, e)),
+        })
+    }
+
+    /// A data set that has to be there.
+    ///
+    /// # Errors
+    /// None of this name, and those of [`File::dataset`].
+    pub fn need(&self, name: &str) -> Result<Dataset> {
+        let missing = || Error::invalid("data set", &self.at, name, "none of this name");
+        self.dataset(name)?.ok_or_else(missing)
+    }
+
+    /// Whether there is a data set of this name that can be read.
+    pub fn has(&self, name: &str) -> bool {
+        matches!(self.dataset(name), Ok(Some(_)))
+    }
+
+    /// An attribute of the file that is text, if it is there and can be read.
+    pub fn text(&self, name: &str) -> Option<String> {
+        guarded(&self.at, || {
+            self.hdf5
+                .attr_string(name)
+                .map_err(|e| damaged(&self.at, e))
+        })
+        .ok()
+    }
+
+    /// Names of the file's attributes.
+    pub fn texts(&self) -> Vec<String> {
+        guarded(&self.at, || {
+            self.hdf5.attr_names().map_err(|e| damaged(&self.at, e))
+        })
+        .unwrap_or_default()
+    }
+
+    /// The rows of variable length of a data set, each number converted by `number`.
+    ///
+    /// # Errors
+    /// A data set of another type, damage, a number that `number` refuses.
+    pub fn rows<T>(
         &mut self,
-        name: &str,
-        rows: usize,
-        number: impl Fn(&DatatypeMessage, &[u8]) -> Option<T>,
+        data: &Dataset,
+        number: impl Fn(&Kind, &[u8]) -> Option<T>,
     ) -> Result<Vec<Vec<T>>> {
-        let raw = self.raw(name)?.of_length(rows)?;
-        let DatatypeMessage::VarLenSequence { base } = &raw.kind else {
-            return Err(raw.wrong("rows of numbers", format!("{:?}", raw.kind)));
+        let Kind::Rows(base) = data.kind() else {
+            return Err(data.wrong("rows of numbers", data.kind()));
         };
-        let size = base.element_size() as usize;
+        let size = base.size();
+        let bytes = data.whole()?;
         self.heap.restart();
         let row = |reference: &[u8]| {
             let bytes = self
                 .heap
                 .object(reference, size)
-                .map_err(|e| raw.damaged(e))?;
+                .map_err(|e| damaged(data.at(), e))?;
             let values: Option<_> = bytes
                 .chunks_exact(size.max(1))
                 .map(|b| number(base, b))
                 .collect();
-            values.ok_or_else(|| raw.wrong("numbers that fit", format!("{base:?}")))
+            values.ok_or_else(|| data.wrong("numbers that fit", base))
         };
-        raw.bytes.chunks_exact(raw.size).map(row).collect()
+        bytes.chunks_exact(data.size()).map(row).collect()
     }
 
-    /// Text of fixed or variable length.
-    fn text(&mut self, raw: &Raw) -> Result<Vec<String>> {
+    /// The one row `place` of a data set of rows of variable length, as [`File::rows`].
+    ///
+    /// # Errors
+    /// As [`File::rows`].
+    pub fn row<T>(
+        &mut self,
+        data: &mut Dataset,
+        place: usize,
+        number: impl Fn(&Kind, &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>> {
+        let Kind::Rows(base) = data.kind().clone() else {
+            return Err(data.wrong("rows of numbers", data.kind()));
+        };
+        let mut reference = Vec::new();
+        data.read(place, 1, &mut reference)?;
+        self.heap.restart();
+        let object = self.heap.object(&reference, base.size());
+        let bytes = object.map_err(|e| damaged(data.at(), e))?;
+        let elements = bytes.chunks_exact(base.size().max(1));
+        let values: Option<_> = elements.map(|b| number(&base, b)).collect();
+        values.ok_or_else(|| data.wrong("numbers that fit", &base))
+    }
+
+    /// The texts of a data set, of fixed or variable length.
+    ///
+    /// # Errors
+    /// A data set of another type, damage.
+    pub fn strings(&mut self, data: &Dataset) -> Result<Vec<String>> {
         // A zero ends a text, zeros or blanks fill it up.
         let trim = |bytes: &[u8]| {
             let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
             let text = String::from_utf8_lossy(&bytes[..end]);
             text.trim_end_matches(' ').to_string()
         };
-        let elements = raw.bytes.chunks_exact(raw.size);
+        let bytes = data.whole()?;
+        let mut elements = bytes.chunks_exact(data.size());
         self.heap.restart();
-        match &raw.kind {
-            DatatypeMessage::FixedString { .. } => Ok(elements.map(trim).collect()),
-            DatatypeMessage::VarLenString { .. } => elements
-                .map(|e| {
-                    self.heap
-                        .object(e, 1)
-                        .map(|b| trim(&b))
-                        .map_err(|e| raw.damaged(e))
-                })
-                .collect(),
-            kind => Err(raw.wrong("text", format!("{kind:?}"))),
+        match data.kind() {
+            Kind::Text(_) => Ok(elements.map(trim).collect()),
+            Kind::LongText => elements.try_fold(Vec::new(), |mut all, e| {
+                let object = self.heap.object(e, 1);
+                all.push(trim(&object.map_err(|e| damaged(data.at(), e))?));
+                Ok(all)
+            }),
+            kind => Err(data.wrong("text", kind)),
         }
     }
 }
 
-impl Raw {
-    fn of_length(self, length: usize) -> Result<Self> {
-        let got = self.bytes.len() / self.size;
-        if got != length {
-            return Err(self.wrong(&format!("{length} elements, one for each label"), got));
-        }
-        Ok(self)
-    }
-
-    fn whole(&self) -> Result<Vec<u32>> {
-        let one = |bytes| {
-            let value = whole(&self.kind, bytes).and_then(|x| u32::try_from(x).ok());
-            value.ok_or_else(|| self.wrong("whole numbers from 0 on", format!("{:?}", self.kind)))
-        };
-        self.bytes.chunks_exact(self.size).map(one).collect()
-    }
-
-    fn wrong(&self, expected: &str, got: impl ToString) -> Error {
-        Error::invalid("data set", &self.at, expected, got)
-    }
-
-    fn damaged(&self, got: impl ToString) -> Error {
-        damaged(&self.at, got)
-    }
+fn damaged(at: &str, got: impl ToString) -> Error {
+    Error::invalid("HDF5 file", at, "readable data", got)
 }
 
-/// The lowest byte first, whatever the order in the file.
-fn ordered(bytes: &[u8], order: ByteOrder) -> Option<[u8; 8]> {
-    let mut out = [0; 8];
-    let place = out.get_mut(..bytes.len())?;
-    place.copy_from_slice(bytes);
-    if order == ByteOrder::BigEndian {
-        place.reverse();
-    }
-    Some(out)
-}
-
-/// An integer of all its bits; nothing for another type or a value below zero.
-fn whole(kind: &DatatypeMessage, bytes: &[u8]) -> Option<u64> {
-    let DatatypeMessage::FixedPoint {
-        byte_order,
-        signed,
-        bit_offset: 0,
-        bit_precision,
-        ..
-    } = kind
-    else {
-        return None;
-    };
-    let bits = bytes.len() * 8;
-    if usize::from(*bit_precision) != bits {
-        return None;
-    }
-    let value = u64::from_le_bytes(ordered(bytes, *byte_order)?);
-    let negative = *signed && value >> (bits - 1) & 1 == 1;
-    (!negative).then_some(value)
-}
-
-/// A floating-point number of an IEEE format, rounded to the nearest `f32`.
-fn number(kind: &DatatypeMessage, bytes: &[u8]) -> Option<f32> {
-    let DatatypeMessage::FloatingPoint {
-        byte_order,
-        exponent_size,
-        mantissa_size,
-        ..
-    } = kind
-    else {
-        return None;
-    };
-    let [a, b, c, d, ..] = ordered(bytes, *byte_order)?;
-    match (bytes.len(), exponent_size, mantissa_size) {
-        (2, 5, 10) => Some(half(u16::from_le_bytes([a, b]))),
-        (4, 8, 23) => Some(f32::from_le_bytes([a, b, c, d])),
-        (8, 11, 52) => Some(f64::from_le_bytes(ordered(bytes, *byte_order)?) as f32),
-        _ => None,
-    }
+/// Runs what asks the crate for something; a panic in it becomes an error.
+///
+/// What was half done then is the crate's own state, which only the crate uses, through here.
+fn guarded<T>(at: &str, ask: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(ask))
+        .unwrap_or_else(|_| Err(damaged(at, "a structure that cannot be followed")))
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use cortado::{Error, Result};
-use cortado_base::{hdf5, npy, npz};
+use cortado_base::{npy, npz};
 use cortado_data::{text, wav, wfdb};
+use cortado_events::Shd;
 
 /// A format, files of it that are whole, and its reader.
 pub struct Format {
@@ -19,13 +20,22 @@ const LIMIT: u64 = 16 << 20;
 /// All formats, with the files of tests/fixtures.
 pub fn formats() -> Vec<Format> {
     let fixtures = |ending: &str| -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../base/tests/fixtures");
+        let crate_of = match ending {
+            "h5" => "events",
+            "wav" => "data",
+            _ => "base",
+        };
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{crate_of}/tests/fixtures"));
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|f| f.unwrap().path())
             .collect();
         files.sort();
         files.retain(|f| f.extension().is_some_and(|e| e == ending));
+        // Other HDF5 files there hold events.
+        let name = |f: &Path| f.file_name().unwrap().to_string_lossy().into_owned();
+        files.retain(|f| ending != "h5" || name(f).starts_with("shd-"));
         assert!(!files.is_empty());
         files.iter().map(|f| std::fs::read(f).unwrap()).collect()
     };
@@ -122,7 +132,7 @@ fn record(bytes: &[u8]) -> Result<()> {
 }
 
 fn spikes(path: &Path) -> Result<()> {
-    let shd = hdf5::read(path)?;
+    let shd = Shd::read(path)?;
     assert!(shd.times.len() == shd.labels.len() && shd.units.len() == shd.labels.len());
     for (times, units) in shd.times.iter().zip(&shd.units) {
         assert_eq!(times.len(), units.len());

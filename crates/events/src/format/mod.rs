@@ -1,14 +1,22 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
+mod columns;
+mod dsec;
+mod ecf;
 mod evt2;
 mod evt21;
 mod evt3;
+mod npy;
+mod npz;
 pub(crate) mod raw;
+pub mod shd;
+mod text;
 mod words;
+mod zipped;
 
 use std::path::Path;
 
-use cortado_base::{Error, Result};
+use cortado_base::{Error, Result, hdf5};
 
 use crate::event::{Geometry, Recording, Trigger, View};
 use crate::report::{Policy, Report};
@@ -22,6 +30,10 @@ pub struct Options {
     pub geometry: Option<Geometry>,
     /// Leave rows as they are stored, also where the file counts them from the bottom.
     pub raw_rows: bool,
+    /// Of a file with many samples, such as SHD, the one to read.
+    pub sample: usize,
+    /// What the columns of a file without names are, a letter for each: `t`, `x`, `y`, `p`, or `_` for none of them.
+    pub columns: Option<String>,
 }
 
 /// What reads one format from bytes that come in pieces.
@@ -82,6 +94,45 @@ pub(crate) type Whole = fn(&[u8], &Options, &mut Recording, &mut Report) -> Resu
 /// Events that are handled at once where a recording streams.
 pub(crate) const BATCH: usize = 1 << 16;
 
+/// Adds events from columns of integers, `t`, `x`, `y` and `p`; those that do not fit are damage, `first` being the number
+/// of the first one. What is above 0 is brighter.
+pub(crate) fn events(
+    first: usize,
+    [t, x, y, p]: [&[i64]; 4],
+    out: &mut Recording,
+    report: &mut Report,
+) -> Result<()> {
+    let n = out.events.len();
+    let count = t.len().min(x.len()).min(y.len()).min(p.len());
+    out.events.resize(n + count);
+    let slots = out.events.slots();
+    let mut place = n;
+    for i in 0..count {
+        let fits = (
+            u64::try_from(t[i]),
+            u16::try_from(x[i]),
+            u16::try_from(y[i]),
+        );
+        if let (Ok(t), Ok(x), Ok(y)) = fits {
+            slots.t[place] = t;
+            slots.x[place] = x;
+            slots.y[place] = y;
+            slots.p[place] = p[i] > 0;
+            place += 1;
+        } else {
+            let at = format!("event {}", first.saturating_add(i));
+            let expected = "a time from 0 on, and x and y up to 65535";
+            let got = format!("t = {}, x = {}, y = {}", t[i], x[i], y[i]);
+            if let Err(e) = report.damage_at("event", at, expected, got) {
+                out.events.truncate(place);
+                return Err(e);
+            }
+        }
+    }
+    out.events.truncate(place);
+    Ok(())
+}
+
 macro_rules! formats {
     ($($(#[$doc:meta])* $format:ident $name:literal $title:literal [$($ending:literal),*];)*) => {
         /// A format by name.
@@ -139,6 +190,9 @@ formats! {
 impl Format {
     pub(crate) fn decoder(self, options: &Options) -> Option<Box<dyn Decode>> {
         Some(match self {
+            Self::Csv => Box::new(text::Decoder::new(true, options)),
+            Self::Npy => Box::new(npy::Decoder::new(options)),
+            Self::Rpg => Box::new(zipped::Decoder::new(options)),
             Self::Evt2 => Box::new(words::Decoder::<evt2::Evt2>::new(options)),
             Self::Evt21 => Box::new(words::Decoder::<evt21::Evt21>::new(options)),
             Self::Evt3 => Box::new(words::Decoder::<evt3::Evt3>::new(options)),
@@ -148,6 +202,9 @@ impl Format {
 
     pub(crate) fn encoder(self) -> Option<Box<dyn Encode>> {
         Some(match self {
+            Self::Csv => Box::new(text::Encoder::new(true)),
+            Self::Npy => Box::new(npy::Encoder::default()),
+            Self::Rpg => Box::new(text::Encoder::new(false)),
             Self::Evt2 => Box::new(evt2::Encoder::default()),
             Self::Evt21 => Box::new(evt21::Encoder::default()),
             Self::Evt3 => Box::new(evt3::Encoder::default()),
@@ -162,8 +219,13 @@ impl Format {
         options: &Options,
         report: &mut Report,
     ) -> Result<Box<dyn Batches>> {
-        let _ = (path, options, report);
-        Err(self.cannot("be read"))
+        Ok(match self {
+            Self::Dsec => Box::new(dsec::Reader::open(path, options, report)?),
+            Self::Ecf => Box::new(ecf::Reader::open(path, options, report)?),
+            Self::Npz => Box::new(npz::Reader::open(path, options, report)?),
+            Self::Shd => Box::new(shd::Sample::open(path, options, report)?),
+            _ => return Err(self.cannot("be read")),
+        })
     }
 
     /// Begins the file of a format that is no stream.
@@ -172,8 +234,13 @@ impl Format {
         path: &Path,
         geometry: Option<Geometry>,
     ) -> Result<Box<dyn Collect>> {
-        let _ = (path, geometry);
-        Err(self.cannot("be written"))
+        Ok(match self {
+            Self::Dsec => Box::new(dsec::Maker::create(path, geometry)?),
+            Self::Ecf => Box::new(ecf::Maker::create(path, geometry)?),
+            Self::Npz => Box::new(npz::Maker::create(path)),
+            Self::Shd => Box::new(shd::Line::create(path)),
+            _ => return Err(self.cannot("be written")),
+        })
     }
 
     /// The way to read it at once on all cores, if there is one.
@@ -184,6 +251,27 @@ impl Format {
             Self::Evt3 => words::whole::<evt3::Evt3>,
             _ => return None,
         })
+    }
+
+    /// The format of an HDF5 file, by the data sets in it.
+    pub(crate) fn of_hdf5(path: &Path) -> Result<Self> {
+        let file = hdf5::File::open(path)?;
+        if ecf::is(&file) {
+            Ok(Self::Ecf)
+        } else if dsec::is(&file) {
+            Ok(Self::Dsec)
+        } else if shd::is(&file) {
+            Ok(Self::Shd)
+        } else {
+            let expected =
+                "data sets of Prophesee (CD/events), DSEC (events/t), MVSEC or SHD (spikes/times)";
+            Err(Error::invalid(
+                "HDF5 file",
+                file.at(),
+                expected,
+                "none of them",
+            ))
+        }
     }
 
     pub(crate) fn cannot(self, what: &str) -> Error {

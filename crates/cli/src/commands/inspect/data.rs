@@ -4,8 +4,9 @@ use super::{Found, Stats};
 use anyhow::{Context, Result, bail};
 use cortado::Error;
 use cortado_base::npy::Array;
-use cortado_base::{hdf5, npy, npz};
+use cortado_base::{npy, npz};
 use cortado_data::{wav, wfdb};
+use cortado_events::Shd;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -181,7 +182,7 @@ pub fn wfdb(path: &Path) -> Result<Found> {
 
 /// Spikes in the layout of SHD and SSC.
 pub fn hdf5(path: &Path) -> Result<Found> {
-    let shd = hdf5::read(path)?;
+    let shd = Shd::read(path)?;
     let units = shd.units.iter().flatten();
     let last = shd.times.iter().flatten().fold(0.0f32, |a, &t| a.max(t));
     let mut per_class = Vec::new();

@@ -1,11 +1,12 @@
 //! Spikes in HDF5 files that h5py wrote, and in ones that are wrong.
 
+#[path = "../../base/tests/common/mod.rs"]
 mod common;
 
 use std::path::Path;
 
 use common::fixture;
-use cortado_base::hdf5::{self, Shd};
+use cortado_events::Shd;
 use rust_hdf5::H5File;
 
 /// The nearest number with 11 significant bits, which half precision has between 2^-14 and 65504.
@@ -42,7 +43,7 @@ fn what_h5py_wrote() {
         ("f4", |x| x as f32, true),
         ("f8", |x| x as f32, false),
     ] {
-        let got = hdf5::read(&fixture(&format!("shd-{name}.h5")));
+        let got = Shd::read(&fixture(&format!("shd-{name}.h5")));
         assert_eq!(got.unwrap(), expected(round, extra), "{name}");
     }
 }
@@ -74,7 +75,7 @@ fn what_is_wrong_is_said() {
     let path = folder.path().join("a.h5");
     let (t, u): (Rows<f32>, Rows<i32>) = (&[&[0.5, 0.25], &[]], &[&[3, 699], &[]]);
     write(&path, t, u, &[0, 1], &["a", "b"]);
-    let right = hdf5::read(&path).unwrap();
+    let right = Shd::read(&path).unwrap();
     assert_eq!(
         (right.times, right.units),
         (vec![vec![0.5, 0.25], vec![]], vec![vec![3, 699], vec![]])
@@ -149,7 +150,7 @@ fn what_is_wrong_is_said() {
     ];
     for (times, units, labels, keys, words) in cases {
         write(&path, times, units, labels, keys);
-        let e = hdf5::read(&path).unwrap_err().to_string();
+        let e = Shd::read(&path).unwrap_err().to_string();
         assert!(e.contains(words), "{e}");
     }
 }
@@ -159,19 +160,19 @@ fn other_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.h5");
     assert!(
-        hdf5::read(&path)
+        Shd::read(&path)
             .unwrap_err()
             .to_string()
             .contains("cannot open")
     );
     std::fs::write(&path, b"no HDF5").unwrap();
-    let e = hdf5::read(&path).unwrap_err().to_string();
+    let e = Shd::read(&path).unwrap_err().to_string();
     assert!(
         e.contains("HDF5 file at") && e.contains("expected readable data"),
         "{e}"
     );
     H5File::create(&path).unwrap().close().unwrap();
-    let e = hdf5::read(&path).unwrap_err().to_string();
+    let e = Shd::read(&path).unwrap_err().to_string();
     assert!(e.contains("expected labels, got none of this name"), "{e}");
 
     let numbers = H5File::create(&path).unwrap();
@@ -191,7 +192,7 @@ fn other_files_are_refused() {
         .unwrap();
     labels.write_raw(&[0u16, 0]).unwrap();
     numbers.close().unwrap();
-    let e = hdf5::read(&path).unwrap_err().to_string();
+    let e = Shd::read(&path).unwrap_err().to_string();
     assert!(e.contains("spikes/times: expected rows of numbers"), "{e}");
 }
 
@@ -208,6 +209,6 @@ fn more_samples_than_fit() {
         .deflate(9);
     labels.create("labels").unwrap();
     file.close().unwrap();
-    let e = hdf5::read(&path).unwrap_err().to_string();
+    let e = Shd::read(&path).unwrap_err().to_string();
     assert!(e.contains("one dimension of at most"), "{e}");
 }
