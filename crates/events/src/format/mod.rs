@@ -1,9 +1,14 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
+mod dat;
+mod es;
 mod evt2;
 mod evt21;
 mod evt3;
+mod nmnist;
 pub(crate) mod raw;
+mod records;
+mod slayer;
 mod words;
 
 use std::path::Path;
@@ -139,6 +144,11 @@ formats! {
 impl Format {
     pub(crate) fn decoder(self, options: &Options) -> Option<Box<dyn Decode>> {
         Some(match self {
+            Self::Bs1 => Box::new(slayer::Decoder::new(options, false)),
+            Self::Bs3 => Box::new(slayer::Decoder::new(options, true)),
+            Self::Dat => Box::new(dat::Decoder::new(options)),
+            Self::Es => Box::new(es::Decoder::new(options)),
+            Self::Nmnist => Box::new(nmnist::Decoder::new(options)),
             Self::Evt2 => Box::new(words::Decoder::<evt2::Evt2>::new(options)),
             Self::Evt21 => Box::new(words::Decoder::<evt21::Evt21>::new(options)),
             Self::Evt3 => Box::new(words::Decoder::<evt3::Evt3>::new(options)),
@@ -148,6 +158,11 @@ impl Format {
 
     pub(crate) fn encoder(self) -> Option<Box<dyn Encode>> {
         Some(match self {
+            Self::Bs1 => Box::new(slayer::Encoder::new(false)),
+            Self::Bs3 => Box::new(slayer::Encoder::new(true)),
+            Self::Dat => Box::new(dat::Encoder::default()),
+            Self::Es => Box::new(es::Encoder::default()),
+            Self::Nmnist => Box::new(nmnist::Encoder::default()),
             Self::Evt2 => Box::new(evt2::Encoder::default()),
             Self::Evt21 => Box::new(evt21::Encoder::default()),
             Self::Evt3 => Box::new(evt3::Encoder::default()),
@@ -179,6 +194,7 @@ impl Format {
     /// The way to read it at once on all cores, if there is one.
     pub(crate) fn whole(self) -> Option<Whole> {
         Some(match self {
+            Self::Dat => dat::whole,
             Self::Evt2 => words::whole::<evt2::Evt2>,
             Self::Evt21 => words::whole::<evt21::Evt21>,
             Self::Evt3 => words::whole::<evt3::Evt3>,
