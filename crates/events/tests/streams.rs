@@ -137,6 +137,19 @@ const FILES: &[(&str, Format, Expected)] = &[
         Format::Es,
         (70, 0, 0, 1_207_922, 0x3bdf_0743_b359_81bc, None, 0),
     ),
+    (
+        "aedat4_sample.aedat4",
+        Format::Aedat4,
+        (
+            111_954,
+            55_023,
+            1_605_537_493_718_345,
+            1_605_537_494_308_262,
+            0xd398_9435_c67b_fc1e,
+            Some((320, 240)),
+            0,
+        ),
+    ),
 ];
 
 #[test]
@@ -195,6 +208,10 @@ const fn limits(format: Format, largest: (u16, u16), steps: (i64, i64)) -> Limit
 }
 
 const LIMITS: &[Limits] = &[
+    Limits {
+        triggers: true,
+        ..limits(Format::Aedat4, (32_767, 32_767), (1 << 31, 1 << 31))
+    },
     limits(Format::Nmnist, (255, 239), (40_000_000, 2_090_000)),
     limits(Format::Bs1, (65_535, 0), (2_090_000, 2_090_000)),
     limits(Format::Bs3, (4095, 4095), (4_190_000, 4_190_000)),
@@ -526,7 +543,7 @@ fn types_of_event_stream() {
     );
     let amd = at_once(&file(3, &[]), Format::Es, &strict());
     assert!(amd.unwrap_err().to_string().contains("got 3"));
-    let endless = at_once(&file(0, &[0; 1].repeat(1)), Format::Es, &strict());
+    let endless = at_once(&file(0, &[0]), Format::Es, &strict());
     assert!(
         endless
             .unwrap_err()

@@ -1,5 +1,6 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
+mod aedat4;
 mod dat;
 mod es;
 mod evt2;
@@ -144,6 +145,7 @@ formats! {
 impl Format {
     pub(crate) fn decoder(self, options: &Options) -> Option<Box<dyn Decode>> {
         Some(match self {
+            Self::Aedat4 => Box::new(aedat4::Decoder::new(options)),
             Self::Bs1 => Box::new(slayer::Decoder::new(options, false)),
             Self::Bs3 => Box::new(slayer::Decoder::new(options, true)),
             Self::Dat => Box::new(dat::Decoder::new(options)),
@@ -158,6 +160,7 @@ impl Format {
 
     pub(crate) fn encoder(self) -> Option<Box<dyn Encode>> {
         Some(match self {
+            Self::Aedat4 => Box::new(aedat4::Encoder::new(true)),
             Self::Bs1 => Box::new(slayer::Encoder::new(false)),
             Self::Bs3 => Box::new(slayer::Encoder::new(true)),
             Self::Dat => Box::new(dat::Encoder::default()),
@@ -194,6 +197,7 @@ impl Format {
     /// The way to read it at once on all cores, if there is one.
     pub(crate) fn whole(self) -> Option<Whole> {
         Some(match self {
+            Self::Aedat4 => aedat4::whole,
             Self::Dat => dat::whole,
             Self::Evt2 => words::whole::<evt2::Evt2>,
             Self::Evt21 => words::whole::<evt21::Evt21>,

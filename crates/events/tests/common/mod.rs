@@ -5,7 +5,7 @@
 mod base;
 
 pub use base::damage::{Choices, damaged};
-pub use base::{real_data, skipped};
+pub use base::real_data;
 
 use cortado_events::format::Format;
 use cortado_events::{Decoder, Options, Policy, Recording, Report, decode};
