@@ -14,7 +14,7 @@
 /// assert_eq!(clock.unwrap(3), (1 << 24) + 3); // late
 /// assert_eq!(clock.wraps(), 1);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unwrapper {
     period: u64,
     /// Of the time before, the part that is whole periods, and the rest.

@@ -1,15 +1,25 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
+mod aedat4;
 mod columns;
+mod dat;
 mod dsec;
 mod ecf;
+mod es;
+mod evt2;
 mod evt2;
 mod evt21;
+mod evt21;
 mod evt3;
+mod evt3;
+mod nmnist;
 mod npy;
 mod npz;
 pub(crate) mod raw;
+pub(crate) mod raw;
+mod records;
 pub mod shd;
+mod slayer;
 mod text;
 mod words;
 mod zipped;
@@ -193,6 +203,12 @@ impl Format {
             Self::Csv => Box::new(text::Decoder::new(true, options)),
             Self::Npy => Box::new(npy::Decoder::new(options)),
             Self::Rpg => Box::new(zipped::Decoder::new(options)),
+            Self::Aedat4 => Box::new(aedat4::Decoder::new(options)),
+            Self::Bs1 => Box::new(slayer::Decoder::new(options, false)),
+            Self::Bs3 => Box::new(slayer::Decoder::new(options, true)),
+            Self::Dat => Box::new(dat::Decoder::new(options)),
+            Self::Es => Box::new(es::Decoder::new(options)),
+            Self::Nmnist => Box::new(nmnist::Decoder::new(options)),
             Self::Evt2 => Box::new(words::Decoder::<evt2::Evt2>::new(options)),
             Self::Evt21 => Box::new(words::Decoder::<evt21::Evt21>::new(options)),
             Self::Evt3 => Box::new(words::Decoder::<evt3::Evt3>::new(options)),
@@ -205,6 +221,12 @@ impl Format {
             Self::Csv => Box::new(text::Encoder::new(true)),
             Self::Npy => Box::new(npy::Encoder::default()),
             Self::Rpg => Box::new(text::Encoder::new(false)),
+            Self::Aedat4 => Box::new(aedat4::Encoder::new(true)),
+            Self::Bs1 => Box::new(slayer::Encoder::new(false)),
+            Self::Bs3 => Box::new(slayer::Encoder::new(true)),
+            Self::Dat => Box::new(dat::Encoder::default()),
+            Self::Es => Box::new(es::Encoder::default()),
+            Self::Nmnist => Box::new(nmnist::Encoder::default()),
             Self::Evt2 => Box::new(evt2::Encoder::default()),
             Self::Evt21 => Box::new(evt21::Encoder::default()),
             Self::Evt3 => Box::new(evt3::Encoder::default()),
@@ -246,6 +268,8 @@ impl Format {
     /// The way to read it at once on all cores, if there is one.
     pub(crate) fn whole(self) -> Option<Whole> {
         Some(match self {
+            Self::Aedat4 => aedat4::whole,
+            Self::Dat => dat::whole,
             Self::Evt2 => words::whole::<evt2::Evt2>,
             Self::Evt21 => words::whole::<evt21::Evt21>,
             Self::Evt3 => words::whole::<evt3::Evt3>,

@@ -269,7 +269,7 @@ pub(crate) fn whole<M: Machine>(
 }
 
 /// Takes out the places that stayed empty: of each part's `counts` the first `lengths` are kept.
-fn close_up(events: &mut Events, counts: &[usize], lengths: &[usize]) {
+pub(crate) fn close_up(events: &mut Events, counts: &[usize], lengths: &[usize]) {
     let (mut from, mut to) = (0, 0);
     for (&count, &length) in counts.iter().zip(lengths) {
         if from != to {
