@@ -6,6 +6,9 @@ mod event;
 pub mod format;
 mod header;
 mod report;
+pub mod simulate;
+pub mod slice;
+pub mod transform;
 
 pub use decoder::Decoder;
 pub use event::{Event, Events, Geometry, Recording, Trigger, View};
