@@ -25,6 +25,8 @@ pub enum Purpose {
     Neurons = 8,
     /// Noise and drift in a signal.
     Distort = 9,
+    /// Changes to recordings of events, and noise of a simulated sensor.
+    Events = 10,
 }
 
 /// The ten rounds of Philox4x32 on one counter block.

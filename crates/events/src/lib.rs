@@ -7,7 +7,10 @@ pub mod format;
 mod header;
 mod reader;
 mod report;
+pub mod simulate;
+pub mod slice;
 mod sniff;
+pub mod transform;
 mod writer;
 
 pub use decoder::Decoder;
