@@ -9,7 +9,7 @@ use cortado::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// Shape of one sample of values, for example `[1, 28, 28]` (channels, rows, columns) or `[4]`; `[channels]` of signals and
-    /// spikes.
+    /// of spikes; `[2, rows, columns]` of an event camera, darker before brighter.
     pub shape: Vec<usize>,
     /// Number of classes; every label is below it. 0 where samples have times in place of a class.
     pub classes: usize,
@@ -23,8 +23,8 @@ enum Content {
     Values(Vec<f32>),
     /// `[frames][channels]` each, a frame every `period` seconds.
     Series { data: Vec<Vec<f32>>, period: f64 },
-    /// Times in seconds and channels.
-    Events(Vec<(Vec<f32>, Vec<u32>)>),
+    /// Times in microseconds and channels.
+    Events(Vec<(Vec<u32>, Vec<u32>)>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +100,12 @@ impl Dataset {
         classes: usize,
         labels: Vec<u32>,
     ) -> Result<Self> {
-        Self::classed(channels, Content::Series { data, period }, classes, labels)
+        Self::classed(
+            vec![channels],
+            Content::Series { data, period },
+            classes,
+            labels,
+        )
     }
 
     /// Puts signals and the times in them, in seconds from the start of each, together.
@@ -132,29 +137,28 @@ impl Dataset {
         })
     }
 
-    /// Puts spikes, times in seconds and channels, and their classes together.
+    /// Puts spikes, times in microseconds and channels of `shape`, row-major, and their classes together.
     ///
     /// # Errors
-    /// Another number of labels than of samples; a time that is no number of seconds, or a channel that is not below
-    /// `channels`; a label that is no class.
+    /// Another number of labels than of samples; a channel that is not in `shape`; a label that is no class.
     pub fn spikes(
-        channels: usize,
-        data: Vec<(Vec<f32>, Vec<u32>)>,
+        shape: Vec<usize>,
+        data: Vec<(Vec<u32>, Vec<u32>)>,
         classes: usize,
         labels: Vec<u32>,
     ) -> Result<Self> {
-        Self::classed(channels, Content::Events(data), classes, labels)
+        Self::classed(shape, Content::Events(data), classes, labels)
     }
 
     fn classed(
-        channels: usize,
+        shape: Vec<usize>,
         content: Content,
         classes: usize,
         labels: Vec<u32>,
     ) -> Result<Self> {
         check_labels(classes, &labels)?;
         Self::checked(Self {
-            shape: vec![channels],
+            shape,
             classes,
             content,
             meaning: Meaning::Classes(labels),
@@ -213,7 +217,7 @@ impl Dataset {
         }
     }
 
-    /// The values of sample `i`, row-major in `shape`; of a signal its frames, of spikes their times.
+    /// The values of sample `i`, row-major in `shape`; of a signal its frames; of spikes none.
     ///
     /// # Panics
     /// If `i` is not below `len()`.
@@ -224,7 +228,7 @@ impl Dataset {
                 &all[i * n..(i + 1) * n]
             }
             Content::Series { data, .. } => &data[i],
-            Content::Events(data) => &data[i].0,
+            Content::Events(_) => &[],
         }
     }
 
@@ -246,7 +250,7 @@ impl Dataset {
             Content::Series { data, period } => {
                 (data[i].len() / self.features().max(1)) as f64 * period
             }
-            Content::Events(data) => f64::from(data[i].0.iter().fold(0.0f32, |m, &t| m.max(t))),
+            Content::Events(data) => f64::from(data[i].0.iter().copied().max().unwrap_or(0)) * 1e-6,
         }
     }
 

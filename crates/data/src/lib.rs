@@ -22,6 +22,7 @@ pub mod hash;
 pub mod idx;
 mod load;
 pub mod manifest;
+pub mod recordings;
 pub mod shd;
 pub mod text;
 pub mod unpack;

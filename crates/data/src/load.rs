@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cortado::{Error, Result};
 
-use crate::{Split, braille, digits, ecg, fsdd, idx, shd, yin_yang};
+use crate::{Split, braille, digits, ecg, fsdd, idx, recordings, shd, yin_yang};
 
 /// The names that [`load`] knows.
 pub const NAMES: [&str; 10] = [
@@ -25,11 +25,11 @@ pub const NAMES: [&str; 10] = [
 ///
 /// `mnist` and `fashion-mnist` are the four IDX files under their usual names, `train-images-idx3-ubyte`
 /// and so on, with or without `.gz`; the name without comes first. `yin-yang` has the seed
-/// [`yin_yang::SEED`].
+/// [`yin_yang::SEED`]. Any other name is that of a folder of recordings of events ([`recordings::load`]).
 ///
 /// # Shapes
 /// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd, ecg)
-/// or 12 (braille); spikes of 700 channels (shd, ssc).
+/// or 12 (braille); spikes of 700 channels (shd, ssc), or of `[2, rows, columns]` (recordings).
 ///
 /// # Errors
 /// An unknown name, a missing file, or a file that its reader refuses.
@@ -68,6 +68,9 @@ pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
         "fsdd" => return fsdd::load(&folder.join(name), or("official")),
         "braille" => return braille::load(&folder.join(name), or("0")),
         "shd" | "ssc" => return shd::load(name, &folder.join(name), or("official")),
+        _ if !NAMES.contains(&name) && folder.join(name).is_dir() => {
+            return recordings::load(name, &folder.join(name), split);
+        }
         _ if !split.is_empty() => {
             let expected = "none: the data set comes with one";
             return Err(Error::invalid(
@@ -88,7 +91,11 @@ pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
         _ => Err(Error::invalid(
             "data set",
             "its name",
-            format!("one of {}", NAMES.join(", ")),
+            format!(
+                "one of {}, or a folder of recordings in {}",
+                NAMES.join(", "),
+                folder.display()
+            ),
             format!("'{name}'"),
         )),
     }

@@ -34,11 +34,12 @@ pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
         let mut labels = Vec::new();
         for (i, (times, units)) in all.times.into_iter().zip(all.units).enumerate() {
             if keep(i) {
-                spikes.push((times, units.into_iter().map(u32::from).collect()));
+                let times = times.iter().map(|&t| (f64::from(t) * 1e6).round() as u32);
+                spikes.push((times.collect(), units.into_iter().map(u32::from).collect()));
                 labels.push(all.labels.get(i).copied().unwrap_or(u32::MAX));
             }
         }
-        Dataset::spikes(CHANNELS, spikes, classes, labels)
+        Dataset::spikes(vec![CHANNELS], spikes, classes, labels)
     };
     let (train, test) = match (name, split) {
         (_, "official") => (make(train, &|_| true)?, make(file("test")?, &|_| true)?),

@@ -98,8 +98,12 @@ pub enum Encoder {
     Mel(Mel),
     /// A cochlea with hair cells.
     Cochlea(Cochlea),
-    /// Spikes that a sensor has made stand in the step that their time falls into; spikes of a channel in one step are one.
-    Bin,
+    /// Spikes that a sensor has made stand in the step that their time falls into, a whole number of microseconds long.
+    Bin {
+        /// Spikes of a channel in one step are a current of their number; they are one spike otherwise.
+        #[serde(default)]
+        counted: bool,
+    },
 }
 
 /// How a response of a receptive field becomes spikes.
@@ -206,8 +210,10 @@ impl Encoder {
                 return Err(Error::invalid("width", at, width.to_string(), s.width()));
             }
         }
-        if let Self::Direct = self {
-            return direct(samples, at);
+        match self {
+            Self::Direct => return direct(samples, at),
+            Self::Bin { counted: true } => return self.counts(samples, at),
+            _ => {}
         }
         let ready = self.ready(samples, at)?;
         let mut spikes = Spikes::builder(samples.len(), at.steps, width * self.maps());
@@ -231,7 +237,7 @@ impl Encoder {
                 (Ready::Cochlea(cochlea), Sample::Series(sound)) => {
                     cochlea.spikes(sound, at, &mut fire)?;
                 }
-                (Ready::Bin, Sample::Events(events)) => events.bin(at, &mut fire),
+                (Ready::Bin { dt }, Sample::Events(events)) => events.bin(at.steps, *dt, fire),
                 _ => return Err(self.does_not_take(sample)),
             }
             for row in &mut rows {
@@ -307,7 +313,7 @@ impl Encoder {
                     other => Err(self.does_not_take(other)),
                 };
                 let Some(first) = samples.first().map(period).transpose()? else {
-                    return Ok(Ready::Bin);
+                    return Ok(Ready::Bin { dt: 1 });
                 };
                 for sample in samples {
                     if period(sample)? != first {
@@ -318,18 +324,54 @@ impl Encoder {
                 }
                 Ready::Mel(mel.bank(first, at.dt)?)
             }
-            _ => Ready::Bin,
+            _ => Ready::Bin {
+                dt: microseconds(at.dt)?,
+            },
+        })
+    }
+
+    /// Spikes of a sensor as currents.
+    fn counts<R: Float>(&self, samples: &[Sample<'_>], at: &Presentation) -> Result<Input<R>> {
+        let width = samples.first().map_or(0, Sample::width);
+        let (count, steps, dt) = (samples.len(), at.steps, microseconds(at.dt)?);
+        let mut data = vec![R::ZERO; count * steps * width];
+        for (b, sample) in samples.iter().enumerate() {
+            let Sample::Events(events) = sample else {
+                return Err(self.does_not_take(sample));
+            };
+            let one = &mut data[b * steps * width..][..steps * width];
+            events.bin(steps, dt, |t, i| one[t * width + i] += R::ONE);
+        }
+        Ok(Input::Currents {
+            samples: count,
+            steps,
+            data,
         })
     }
 
     fn does_not_take(&self, sample: &Sample<'_>) -> Error {
         let expected = match self {
             Self::Delta(_) | Self::Mel(_) | Self::Cochlea(_) => "a signal in time",
-            Self::Bin => "spikes of a sensor",
+            Self::Bin { .. } => "spikes of a sensor",
             _ => "values",
         };
         Error::invalid("sample", "the encoder", expected, sample.kind())
     }
+}
+
+/// A step in microseconds, of which it is a whole number.
+fn microseconds(dt: f64) -> Result<u32> {
+    let whole = (dt * 1e6).round();
+    if (1.0..=f64::from(u32::MAX)).contains(&whole) && (dt * 1e6 - whole).abs() < 1e-6 * whole {
+        return Ok(whole as u32);
+    }
+    let expected = "a whole number of microseconds, for spikes of a sensor";
+    Err(Error::invalid(
+        "step",
+        "the encoder",
+        expected,
+        format!("{dt} s"),
+    ))
 }
 
 /// An encoder made ready for some samples.
@@ -338,7 +380,7 @@ enum Ready<'a> {
     Delta(&'a Delta),
     Mel(mel::Bank),
     Cochlea(&'a Cochlea),
-    Bin,
+    Bin { dt: u32 },
 }
 
 /// Values and signals as currents.

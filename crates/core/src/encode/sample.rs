@@ -1,6 +1,5 @@
 //! What a sensor gives for one sample.
 
-use super::Presentation;
 use crate::{Error, Result};
 
 /// One sample as a sensor gave it.
@@ -28,8 +27,8 @@ pub struct Series<'a> {
 /// Spikes of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Events<'a> {
-    /// The time of each in seconds.
-    pub times: &'a [f32],
+    /// The time of each in microseconds from the start of the sample.
+    pub times: &'a [u32],
     /// The channel of each.
     pub units: &'a [u32],
     /// Number of channels.
@@ -58,8 +57,7 @@ impl Sample<'_> {
     /// Checks it, as the sample of that number.
     ///
     /// # Errors
-    /// A value outside 0..=1; a signal that is not whole frames of finite values; a spike before the start, or of a channel
-    /// that is not there.
+    /// A value outside 0..=1; a signal that is not whole frames of finite values; a spike of a channel that is not there.
     pub fn check(&self, sample: usize) -> Result<()> {
         match self {
             Self::Values(v) => match v.iter().position(|v| !(0.0..=1.0).contains(v)) {
@@ -129,14 +127,6 @@ impl Events<'_> {
             let place = format!("sample {sample}");
             return Err(Error::invalid("spikes", place, expected, self.units.len()));
         }
-        if let Some(i) = self
-            .times
-            .iter()
-            .position(|t| !(*t >= 0.0 && t.is_finite()))
-        {
-            let expected = "seconds from the start";
-            return Err(Error::invalid("time", place(i), expected, self.times[i]));
-        }
         if let Some(i) = self.units.iter().position(|&u| u as usize >= self.channels) {
             let expected = format!("less than {}", self.channels);
             return Err(Error::invalid("channel", place(i), expected, self.units[i]));
@@ -144,12 +134,12 @@ impl Events<'_> {
         Ok(())
     }
 
-    /// Calls `fire` with the step and the channel of each spike that is not too late.
-    pub(super) fn bin(&self, at: &Presentation, fire: &mut dyn FnMut(usize, usize)) {
+    /// Calls `fire` with the step and the channel of each spike that is not too late; `dt` is a step in microseconds.
+    pub(super) fn bin(&self, steps: usize, dt: u32, mut fire: impl FnMut(usize, usize)) {
         for (&t, &unit) in self.times.iter().zip(self.units) {
-            let step = (f64::from(t) / at.dt).floor();
-            if step < at.steps as f64 {
-                fire(step as usize, unit as usize);
+            let step = (t / dt) as usize;
+            if step < steps {
+                fire(step, unit as usize);
             }
         }
     }

@@ -344,18 +344,35 @@ fn signals_and_spikes_reach_their_steps() {
         ]
     );
     let events = Events {
-        times: &[0.0, 2.2e-3, 2.9e-3, 1.0],
+        times: &[0, 2_000, 2_999, 1_000_000],
         units: &[1, 0, 0, 1],
         channels: 2,
     };
-    let s = of(&Encoder::Bin, Sample::Events(events), &at);
+    let bin = Encoder::Bin { counted: false };
+    let s = of(&bin, Sample::Events(events), &at);
     assert_eq!(
         (s.row(0, 0), s.row(0, 2), s.count()),
         (&[1u32][..], &[0u32][..], 2)
     );
-    let wrong = Encoder::Bin
-        .present::<f64>(&[series], &[0], &at)
-        .unwrap_err();
+    let counted = Encoder::Bin { counted: true };
+    let Input::Currents { data, .. } = counted
+        .present::<f64>(&[Sample::Events(events)], &[0], &at)
+        .unwrap()
+    else {
+        panic!("no currents")
+    };
+    assert_eq!(
+        (data[1], data[4], data.iter().sum::<f64>()),
+        (1.0, 2.0, 3.0)
+    );
+    let uneven = Presentation { dt: 1.5e-6, ..at };
+    let e = bin.present::<f64>(&[Sample::Events(events)], &[0], &uneven);
+    assert!(
+        e.unwrap_err()
+            .to_string()
+            .contains("whole number of microseconds")
+    );
+    let wrong = bin.present::<f64>(&[series], &[0], &at).unwrap_err();
     assert!(
         wrong
             .to_string()

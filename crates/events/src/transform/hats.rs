@@ -95,7 +95,7 @@ pub(super) fn histograms(
     options: &Options,
 ) -> Result<Frames<f32>> {
     in_order(view)?;
-    if options.surface % 2 == 0 {
+    if options.surface.is_multiple_of(2) {
         return Err(Error::invalid(
             "surface_size",
             "to_averaged_timesurface",

@@ -1,0 +1,194 @@
+//! Folders of recordings of events, a folder for each class.
+//!
+//! ```text
+//! NAME/train/CLASS/any.es      NAME/test/CLASS/other.es        as of N-MNIST (Train, Test), DVS-Lip, N-CARS
+//! NAME/CLASS/any.bin                                           as of N-Caltech101, CIFAR10-DVS
+//! ```
+//! Files are of any format that `cortado-events` reads, found from what is in them. Times are those of the file.
+
+use std::path::{Path, PathBuf};
+
+use cortado_base::{Error, Result};
+use cortado_events::{Geometry, Options, Recording, read};
+use rayon::prelude::*;
+
+use crate::{Dataset, Split};
+
+/// Where there is no division into training and test, the test set is one in so many of a class.
+const PARTS: usize = 10;
+
+/// Reads all recordings below `folder`.
+///
+/// With the folders `train` and `test` (or `Train` and `Test`) the split is theirs, `official`. Without them, the file of
+/// number `i` of a class, in the order of names, is tested if `i mod 10` is the number that `split` says, 9 if it says
+/// none.
+///
+/// # Shapes
+/// Spikes of `[2, rows, columns]`, darker before brighter. Rows and columns are those of the sensor, or, where no file says
+/// them, as many as the events of all files need.
+///
+/// # Errors
+/// A file that is no recording; an event outside of the sensor that the first file has; times from 71 minutes on; an
+/// unknown split; no recordings.
+pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
+    let part = |names: [&str; 2]| {
+        names
+            .map(|n| folder.join(n))
+            .into_iter()
+            .find(|p| p.is_dir())
+    };
+    let divided = part(["train", "Train"]).zip(part(["test", "Test"]));
+    let unknown = |expected: &str| Error::invalid("split", name, expected, format!("'{split}'"));
+    let (classes, mut files) = match &divided {
+        Some((train, test)) => {
+            if !matches!(split, "" | "official") {
+                return Err(unknown("official"));
+            }
+            let classes = names(train)?;
+            let train = files(train, &classes, &|_| false)?;
+            let test = files(test, &classes, &|_| true)?;
+            (classes, [train, test].concat())
+        }
+        None => {
+            let number = if split.is_empty() {
+                Some(PARTS - 1)
+            } else {
+                split.parse().ok()
+            };
+            let number = number
+                .filter(|&n| n < PARTS)
+                .ok_or_else(|| unknown("a number from 0 to 9"))?;
+            let classes = names(folder)?;
+            let all = files(folder, &classes, &|i| i % PARTS == number)?;
+            (classes, all)
+        }
+    };
+    if files.is_empty() {
+        let expected = "folders of recordings, one for each class";
+        return Err(Error::invalid(
+            "data set",
+            folder.display().to_string(),
+            expected,
+            "none",
+        ));
+    }
+    files.sort_by(|a, b| (a.test, &a.path).cmp(&(b.test, &b.path)));
+    let recordings: Vec<Recording> = files
+        .par_iter()
+        .map(|f| Ok(read(&f.path, &Options::default())?.0))
+        .collect::<Result<_>>()?;
+    let sensor = sensor(&recordings);
+    let make = |test: bool| -> Result<Dataset> {
+        let chosen = files
+            .iter()
+            .zip(&recordings)
+            .filter(|(f, _)| f.test == test);
+        let spikes = chosen.clone().map(|(f, r)| channels(r, sensor, &f.path));
+        let labels = chosen.map(|(f, _)| f.class).collect();
+        let shape = vec![2, usize::from(sensor.height), usize::from(sensor.width)];
+        Dataset::spikes(shape, spikes.collect::<Result<_>>()?, classes.len(), labels)
+    };
+    Ok(Split {
+        name: name.into(),
+        train: make(false)?,
+        test: make(true)?,
+    })
+}
+
+/// A recording of a data set.
+#[derive(Clone)]
+struct File {
+    path: PathBuf,
+    class: u32,
+    test: bool,
+}
+
+/// What is in a folder, by name; hidden things are left out.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let refused = |e| Error::io("cannot read", folder, e);
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
+        if !path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with('.'))
+        {
+            all.push(path);
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// The classes of a folder: numbers in their order, or else names in theirs.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let folders = entries(folder)?.into_iter().filter(|p| p.is_dir());
+    let name = |p: PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
+    let mut names: Vec<String> = folders.filter_map(name).collect();
+    names.sort_by_key(|n| (n.parse::<u64>().unwrap_or(u64::MAX), n.clone()));
+    Ok(names)
+}
+
+/// The files of all classes; `test` says which of a class are for the test.
+fn files(folder: &Path, classes: &[String], test: &dyn Fn(usize) -> bool) -> Result<Vec<File>> {
+    let mut all = Vec::new();
+    for (class, name) in classes.iter().enumerate() {
+        let folder = folder.join(name);
+        if !folder.is_dir() {
+            continue;
+        }
+        let paths = entries(&folder)?.into_iter().filter(|p| p.is_file());
+        all.extend(paths.enumerate().map(|(i, path)| File {
+            path,
+            class: class as u32,
+            test: test(i),
+        }));
+    }
+    Ok(all)
+}
+
+/// The sensor that the first file with one has, or the smallest for all events.
+fn sensor(recordings: &[Recording]) -> Geometry {
+    let known = recordings.iter().find_map(|r| r.geometry);
+    known.unwrap_or_else(|| {
+        let most = |column: fn(&Recording) -> Option<u16>| {
+            let most = recordings.iter().filter_map(column).max().unwrap_or(0);
+            most.saturating_add(1)
+        };
+        let width = most(|r| r.events.view().x.iter().max().copied());
+        let height = most(|r| r.events.view().y.iter().max().copied());
+        Geometry::new(width, height)
+    })
+}
+
+/// Times and channels of a recording.
+fn channels(r: &Recording, sensor: Geometry, path: &Path) -> Result<(Vec<u32>, Vec<u32>)> {
+    let wrong = |what: &'static str, i: usize, expected: String, got: String| {
+        Err(Error::invalid(
+            what,
+            format!("{}, event {i}", path.display()),
+            expected,
+            got,
+        ))
+    };
+    let (mut times, mut units) = (Vec::new(), Vec::new());
+    let (width, height) = (u32::from(sensor.width), u32::from(sensor.height));
+    for (i, e) in r.events.iter().enumerate() {
+        let Ok(t) = u32::try_from(e.t) else {
+            let expected =
+                "less than 71 minutes ('cortado events convert --zero' lets times begin at 0)";
+            return wrong("time", i, expected.into(), format!("{} us", e.t));
+        };
+        if !sensor.contains(e.x, e.y) {
+            return wrong(
+                "pixel",
+                i,
+                format!("one of {sensor}"),
+                format!("({}, {})", e.x, e.y),
+            );
+        }
+        times.push(t);
+        units.push((u32::from(e.p) * height + u32::from(e.y)) * width + u32::from(e.x));
+    }
+    Ok((times, units))
+}
