@@ -1,5 +1,7 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
+mod aedat2;
+mod aedat31;
 mod aedat4;
 mod dat;
 mod es;
@@ -145,6 +147,8 @@ formats! {
 impl Format {
     pub(crate) fn decoder(self, options: &Options) -> Option<Box<dyn Decode>> {
         Some(match self {
+            Self::Aedat2 => Box::new(aedat2::Decoder::new(options)),
+            Self::Aedat31 => Box::new(aedat31::Decoder::new(options)),
             Self::Aedat4 => Box::new(aedat4::Decoder::new(options)),
             Self::Bs1 => Box::new(slayer::Decoder::new(options, false)),
             Self::Bs3 => Box::new(slayer::Decoder::new(options, true)),
@@ -160,6 +164,8 @@ impl Format {
 
     pub(crate) fn encoder(self) -> Option<Box<dyn Encode>> {
         Some(match self {
+            Self::Aedat2 => Box::new(aedat2::Encoder::default()),
+            Self::Aedat31 => Box::new(aedat31::Encoder),
             Self::Aedat4 => Box::new(aedat4::Encoder::new(true)),
             Self::Bs1 => Box::new(slayer::Encoder::new(false)),
             Self::Bs3 => Box::new(slayer::Encoder::new(true)),
