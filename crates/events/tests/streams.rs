@@ -138,6 +138,68 @@ const FILES: &[(&str, Format, Expected)] = &[
         (70, 0, 0, 1_207_922, 0x3bdf_0743_b359_81bc, None, 0),
     ),
     (
+        "aedat2_davis240_rotdisk.aedat",
+        Format::Aedat2,
+        (
+            374_296,
+            163_098,
+            341_678,
+            3_508_437,
+            0xbc34_6084_9927_392a,
+            Some((240, 180)),
+            0,
+        ),
+    ),
+    (
+        "aedat2_synth_rotatingbar.aedat",
+        Format::Aedat2,
+        (
+            45_000,
+            45_000,
+            100_000,
+            90_000_000,
+            0x865f_3214_8dc4_2d1e,
+            Some((240, 180)),
+            0,
+        ),
+    ),
+    (
+        "aedat2_synth_translatingsquare.aedat",
+        Format::Aedat2,
+        (
+            16_000,
+            8000,
+            50_000,
+            5_000_000,
+            0x4c2e_7e4a_bf04_c040,
+            Some((240, 180)),
+            0,
+        ),
+    ),
+    (
+        "aedat2_dvs128_small.aedat",
+        Format::Aedat2,
+        (
+            4,
+            0,
+            606_348_324,
+            606_348_324,
+            0x3d06_6918_6bb7_5df0,
+            Some((128, 128)),
+            1,
+        ),
+    ),
+    (
+        "aedat2_davis240_small.aedat",
+        Format::Aedat2,
+        (0, 0, 0, 0, 0x0, Some((240, 180)), 1),
+    ),
+    (
+        "aedat2_header_only.aedat",
+        Format::Aedat2,
+        (0, 0, 0, 0, 0x0, Some((346, 260)), 0),
+    ),
+    (
         "aedat4_sample.aedat4",
         Format::Aedat4,
         (
@@ -171,8 +233,8 @@ fn recordings_of_others() {
         let found = (
             events.len(),
             events.p.iter().filter(|&&p| p).count(),
-            events.t[0],
-            events.t[events.len() - 1],
+            *events.t.first().unwrap_or(&0),
+            *events.t.last().unwrap_or(&0),
             read.events.checksum(),
             read.geometry.map(|g| (g.width, g.height)),
             reader.report().damaged(),
@@ -211,6 +273,18 @@ const LIMITS: &[Limits] = &[
     Limits {
         triggers: true,
         ..limits(Format::Aedat4, (32_767, 32_767), (1 << 31, 1 << 31))
+    },
+    Limits {
+        triggers: true,
+        ..limits(Format::Aedat31, (32_767, 32_767), (1 << 33, 1 << 33))
+    },
+    Limits {
+        sensor: Some(Geometry::new(640, 480)),
+        ..limits(Format::Aedat2, (639, 479), (1_070_000_000, 1_070_000_000))
+    },
+    Limits {
+        sensor: Some(Geometry::new(128, 128)),
+        ..limits(Format::Aedat2, (127, 127), (1_070_000_000, 1_070_000_000))
     },
     limits(Format::Nmnist, (255, 239), (40_000_000, 2_090_000)),
     limits(Format::Bs1, (65_535, 0), (2_090_000, 2_090_000)),
@@ -285,14 +359,6 @@ impl Limits {
         }
         r
     }
-
-    /// What is written may hold a sensor or not.
-    fn options(&self) -> Options {
-        Options {
-            geometry: self.sensor,
-            ..strict()
-        }
-    }
 }
 
 proptest! {
@@ -302,7 +368,7 @@ proptest! {
     fn recordings_come_back(all in recordings(), sizes in prop::collection::vec(1usize..60, 1..5)) {
         for (limits, r) in LIMITS.iter().zip(&all) {
             let bytes = encode(limits.format, r).unwrap();
-            let (again, report) = ways_agree(&bytes, limits.format, &limits.options(), &sizes).unwrap();
+            let (again, report) = ways_agree(&bytes, limits.format, &strict(), &sizes).unwrap();
             prop_assert_eq!(&again, r, "{:?}", limits.format);
             prop_assert_eq!(report.damaged(), 0);
         }
@@ -552,4 +618,143 @@ fn types_of_event_stream() {
     );
     let long = [&[0][..], &[255; 12]].concat();
     assert!(at_once(&file(0, &long), Format::Es, &strict()).is_err());
+}
+
+/// Files of three formats with rows from the bottom: turned, unless the options say not to.
+#[test]
+fn rows_from_the_bottom_are_turned() {
+    let mut r = events(&[(7, 3, 0), (9, 4, 127)]);
+    r.geometry = Some(Geometry::new(128, 128));
+    for (format, place) in [(Format::Es, 3), (Format::Aedat2, 2)] {
+        let bytes = encode(format, &r).unwrap();
+        let events = &bytes[bytes.len() - if format == Format::Es { 10 } else { 16 }..];
+        assert_eq!(events[place], 127, "{format:?}");
+        let raw = Options {
+            raw_rows: true,
+            ..strict()
+        };
+        let (turned, _) = at_once(&bytes, format, &strict()).unwrap();
+        let (stored, _) = at_once(&bytes, format, &raw).unwrap();
+        assert_eq!(turned.events.view().y, [0, 127]);
+        assert_eq!(stored.events.view().y, [127, 0]);
+    }
+}
+
+/// Addresses and times of AEDAT 1.0 and 2.0, bit by bit.
+#[test]
+fn addresses_of_jaer() {
+    let raw = Options {
+        raw_rows: true,
+        ..strict()
+    };
+    let read = |header: &str, records: &[u8]| {
+        let bytes = [header.as_bytes(), records].concat();
+        let (r, report) = ways_agree(&bytes, Format::Aedat2, &raw, &[1]).unwrap();
+        let all: Vec<_> = r.events.iter().map(|e| (e.t, e.x, e.y, e.p)).collect();
+        (all, report.assumptions().to_vec())
+    };
+    // Times go from the largest number with a sign to the smallest.
+    let one = [
+        0x55, 0x07, 0x7f, 0xff, 0xff, 0xff, 0x80, 0, 0, 0, 0, 0, 0x00, 0x04, 0x80, 0, 0, 2,
+    ];
+    let (all, said) = read("#!AER-DAT1.0\r\n", &one);
+    assert_eq!(
+        all,
+        [(0x7fff_ffff, 3, 0x55, true), (0x8000_0002, 2, 0, false)]
+    );
+    assert!(said[0].contains("DVS128") && said[1].starts_with("1 records"));
+    let davis = (77u32 << 22 | 201 << 12 | 1 << 11).to_be_bytes();
+    let two = [
+        &davis[..],
+        &[0, 0, 0, 9],
+        &[0x80, 0, 0, 0, 0, 0, 0, 9],
+        &[0, 0, 4, 0, 0, 0, 0, 9],
+    ];
+    let (all, said) = read("#!AER-DAT2.0\n", &two.concat());
+    assert_eq!(all, [(9, 201, 77, true)]);
+    assert_eq!(said[0], "DAVIS240, since the header names no sensor");
+    assert!(said[1].starts_with("2 records"));
+    // A record that begins with the mark of a line, rows 140 to 143.
+    let row = (140u32 << 22 | 201 << 12).to_be_bytes();
+    assert_eq!(row[0], b'#');
+    let (all, _) = read(
+        "#!AER-DAT2.0\n# AEChip: DAVIS240C\n",
+        &[row, [0, 0, 10, 9]].concat(),
+    );
+    assert_eq!(all, [(2569, 201, 140, false)]);
+    let other = r_with(Geometry::new(100, 100));
+    assert!(refused(Format::Aedat2, &other).contains("128x128, 208x192"));
+}
+
+fn r_with(geometry: Geometry) -> Recording {
+    Recording {
+        geometry: Some(geometry),
+        ..events(&[(1, 2, 3)])
+    }
+}
+
+/// Packets of AEDAT 3.1: number and not capacity, valid bits, the upper part of time, sources and types left out.
+#[test]
+fn packets_of_caer() {
+    let packet = |kind: i16, source: i16, size: i32, high: i32, number: i32, rest: &[u8]| {
+        let mut out = [kind.to_le_bytes(), source.to_le_bytes()].concat();
+        for value in [size, 4, high, 9999, number, number] {
+            out.extend(value.to_le_bytes());
+        }
+        out.extend(rest);
+        out
+    };
+    let event = |x: u32, y: u32, flags: u32, t: i32| {
+        [(x << 17 | y << 2 | flags).to_le_bytes(), t.to_le_bytes()].concat()
+    };
+    let header = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DAVIS240C\r\n#!END-HEADER\r\n";
+    let two = [event(239, 179, 3, 5), event(1, 2, 2, 6), event(3, 4, 1, 7)].concat();
+    let bytes = [
+        header.as_slice(),
+        &packet(2, 1, 36, 0, 2, &[0x23; 72]),
+        &packet(1, 1, 8, 3, 3, &two),
+        &packet(1, 2, 8, 3, 3, &two),
+        &packet(
+            0,
+            1,
+            8,
+            0,
+            2,
+            &[event(0, 0, 1 | 2 << 1, 8), event(0, 0, 1 | 5 << 1, 9)].concat(),
+        ),
+        &packet(7, 1, 0, 0, 0, &[]),
+    ]
+    .concat();
+    let (r, report) = ways_agree(&bytes, Format::Aedat31, &strict(), &[1]).unwrap();
+    let all: Vec<_> = r.events.iter().map(|e| (e.t, e.x, e.y, e.p)).collect();
+    assert_eq!(
+        all,
+        [
+            ((3 << 31) + 5, 239, 179, true),
+            ((3 << 31) + 7, 3, 4, false)
+        ]
+    );
+    let edge = Trigger {
+        t: 8,
+        id: 0,
+        value: true,
+    };
+    assert_eq!(
+        (r.triggers, r.geometry),
+        (vec![edge], Some(Geometry::new(240, 180)))
+    );
+    assert_eq!(report.assumptions().len(), 2);
+    let cut = ways_agree(
+        &bytes[..bytes.len() - 3],
+        Format::Aedat31,
+        &Options::default(),
+        &[5],
+    );
+    assert_eq!(cut.unwrap().1.damaged(), 1);
+    let negative = [&header[..], &packet(1, 1, 8, 0, -1, &[])].concat();
+    let error = at_once(&negative, Format::Aedat31, &strict()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "packet at memory, byte 64: expected sizes and numbers from 0 on, got 8, 0 and -1"
+    );
 }

@@ -1,5 +1,7 @@
 //! Formats of recordings: a file for each says its layout, reads it and writes it.
 
+mod aedat2;
+mod aedat31;
 mod aedat4;
 mod columns;
 mod dat;
@@ -199,6 +201,8 @@ impl Format {
             Self::Csv => Box::new(text::Decoder::new(true, options)),
             Self::Npy => Box::new(npy::Decoder::new(options)),
             Self::Rpg => Box::new(zipped::Decoder::new(options)),
+            Self::Aedat2 => Box::new(aedat2::Decoder::new(options)),
+            Self::Aedat31 => Box::new(aedat31::Decoder::new(options)),
             Self::Aedat4 => Box::new(aedat4::Decoder::new(options)),
             Self::Bs1 => Box::new(slayer::Decoder::new(options, false)),
             Self::Bs3 => Box::new(slayer::Decoder::new(options, true)),
@@ -217,6 +221,8 @@ impl Format {
             Self::Csv => Box::new(text::Encoder::new(true)),
             Self::Npy => Box::new(npy::Encoder::default()),
             Self::Rpg => Box::new(text::Encoder::new(false)),
+            Self::Aedat2 => Box::new(aedat2::Encoder::default()),
+            Self::Aedat31 => Box::new(aedat31::Encoder),
             Self::Aedat4 => Box::new(aedat4::Encoder::new(true)),
             Self::Bs1 => Box::new(slayer::Encoder::new(false)),
             Self::Bs3 => Box::new(slayer::Encoder::new(true)),
