@@ -7,7 +7,7 @@
 //! Seconds are read as decimal numbers, exactly, and rounded to the nearest microsecond, half of one up. Empty lines and
 //! lines that begin with `#` are no events; what is no event otherwise is damage.
 
-use cortado_base::{Error, Result};
+use cortado_base::Result;
 
 use super::columns::{Order, meaning};
 use super::{Decode, Encode, Options, Piece};
@@ -291,6 +291,91 @@ fn polarity(text: &[u8]) -> Option<bool> {
     }
 }
 
+/// The event at the start of text that has columns `t`, `x`, `y`, `p` of digits with a single separator between them, a point
+/// in `t` at most, and an end of line, which most text is; and the bytes it takes.
+#[inline]
+fn plain(text: &[u8], separator: u8, scale: u32) -> Option<(Event, usize)> {
+    let mut place = 0;
+    let mut number = |most: usize, end: u8| {
+        let mut n = 0u64;
+        let start = place;
+        loop {
+            let digit = text.get(place)?.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            n = n.wrapping_mul(10).wrapping_add(digit.into());
+            place += 1;
+        }
+        let digits = place - start;
+        let point = text[place] == b'.' && most > 5;
+        if !(1..=most).contains(&digits) || !point && text[place] != end {
+            return None;
+        }
+        place += 1;
+        Some((n, point))
+    };
+    // Twelve digits and six more fit in 64 bits.
+    let (mut t, point) = number(12, separator)?;
+    if point {
+        let mut left = scale;
+        let mut up = false;
+        loop {
+            let byte = *text.get(place)?;
+            place += 1;
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                if byte != separator {
+                    return None;
+                }
+                break;
+            }
+            if left > 0 {
+                t = t * 10 + u64::from(digit);
+                left -= 1;
+            } else if scale == 0 {
+                return None;
+            } else {
+                up = digit >= 5;
+                // What follows changes nothing.
+                let rest = text.get(place..)?;
+                let more = rest.iter().position(|b| !b.is_ascii_digit())?;
+                if rest[more] != separator {
+                    return None;
+                }
+                place += more + 1;
+                break;
+            }
+        }
+        t = t * 10u64.pow(left) + u64::from(up);
+    } else {
+        t = t.checked_mul(10u64.pow(scale))?;
+    }
+    let mut number = |end: u8| {
+        let mut n = 0u32;
+        let start = place;
+        loop {
+            let digit = text.get(place)?.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            n = n.wrapping_mul(10).wrapping_add(digit.into());
+            place += 1;
+        }
+        let good = (1..=5).contains(&(place - start)) && text[place] == end;
+        place += 1;
+        good.then_some(n)
+    };
+    let x = u16::try_from(number(separator)?).ok()?;
+    let y = u16::try_from(number(separator)?).ok()?;
+    let p = match number(b'\n')? {
+        0 => false,
+        1 => true,
+        _ => return None,
+    };
+    Some((Event { t, x, y, p }, place))
+}
+
 impl Decode for Decoder {
     fn decode(
         &mut self,
@@ -301,6 +386,23 @@ impl Decode for Decoder {
         let mut place = 0;
         loop {
             let rest = &piece.bytes[place..];
+            if let (
+                Some(Order {
+                    t: 0,
+                    x: 1,
+                    y: Some(2),
+                    p: Some(3),
+                    width: 4,
+                }),
+                Some(scale),
+            ) = (self.order, self.scale)
+                && let Some((event, used)) = plain(rest, self.separator, scale)
+            {
+                out.events.push(event);
+                self.lines += 1;
+                place += used;
+                continue;
+            }
             let near = &rest[..rest.len().min(LONGEST + 1)];
             let end = near.iter().position(|&b| b == b'\n');
             if end.is_none() && rest.len() > LONGEST {
@@ -341,23 +443,73 @@ impl Encode for Encoder {
     }
 
     fn encode(&mut self, events: View<'_>, _triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()> {
-        use std::io::Write;
+        out.reserve(20 * events.len());
+        let separator = if self.csv { b',' } else { b' ' };
         for Event { t, x, y, p } in events.iter() {
-            let p = u8::from(p);
-            let done = if self.csv {
-                writeln!(out, "{t},{x},{y},{p}")
+            if self.csv {
+                digits(out, t, 1);
             } else {
-                writeln!(out, "{}.{:06} {x} {y} {p}", t / 1_000_000, t % 1_000_000)
-            };
-            done.map_err(|e| Error::io("cannot write", "memory", e))?;
+                digits(out, t / 1_000_000, 1);
+                out.push(b'.');
+                digits(out, t % 1_000_000, 6);
+            }
+            out.push(separator);
+            digits(out, x.into(), 1);
+            out.push(separator);
+            digits(out, y.into(), 1);
+            out.extend([separator, b'0' + u8::from(p), b'\n']);
         }
         Ok(())
     }
 }
 
+/// Adds a number in at least so many digits.
+fn digits(out: &mut Vec<u8>, mut n: u64, least: usize) {
+    let mut text = [b'0'; 20];
+    let mut place = text.len();
+    while n > 0 || text.len() - place < least {
+        place -= 1;
+        text[place] = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    out.extend_from_slice(&text[place..]);
+}
+
 #[cfg(test)]
 mod tests {
-    use super::decimal;
+    use super::{Event, decimal, plain};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The quick way is the exact one.
+        #[test]
+        fn plain_times_are_exact(whole in 0u64..2_000_000_000, fraction in "[0-9]{0,12}", point in any::<bool>()) {
+            let time = if point { format!("{whole}.{fraction}") } else { whole.to_string() };
+            let text = format!("{time} 7 65535 1\nmore");
+            let t = decimal(time.as_bytes(), 6).unwrap();
+            let event = Event { t, x: 7, y: 65535, p: true };
+            prop_assert_eq!(plain(text.as_bytes(), b' ', 6), Some((event, text.len() - 4)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left() {
+        for text in [
+            "1 2 3 1",
+            "1 2 3 2\n",
+            "1  2 3 1\n",
+            "1 2 65536 1\n",
+            "1e3 2 3 1\n",
+            " 1 2 3 1\n",
+            "1 2 3 1 5\n",
+            "1 2.0 3 1\n",
+            "1.5e3 2 3 1\n",
+            "1.1234567x 2 3 1\n",
+            "1 2 3 1\r\n",
+        ] {
+            assert_eq!(plain(text.as_bytes(), b' ', 6), None, "{text}");
+        }
+    }
 
     #[test]
     fn decimals_are_exact() {
