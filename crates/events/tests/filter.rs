@@ -68,7 +68,7 @@ proptest! {
                 expected.push(e);
             }
         }
-        let kept = pass(Refractory::new(SENSOR, delta, paralysable), events.view(), piece);
+        let kept = pass(Refractory::new(SENSOR, delta, paralysable).unwrap(), events.view(), piece);
         for (i, e) in kept.iter().enumerate() {
             prop_assert!(kept[..i].iter().all(|f| (f.x, f.y) != (e.x, e.y) || e.t - f.t >= delta));
         }
@@ -93,7 +93,11 @@ fn an_event_at_time_0_is_one_like_others() {
     let events: Events = [at(0, 1), at(0, 2), at(4, 1), at(10, 1)]
         .into_iter()
         .collect();
-    let kept = pass(Refractory::new(SENSOR, 10, false), events.view(), 9);
+    let kept = pass(
+        Refractory::new(SENSOR, 10, false).unwrap(),
+        events.view(),
+        9,
+    );
     assert_eq!(kept, [at(0, 1), at(0, 2), at(10, 1)]);
     let filter = Background::new(SENSOR, 5, Neighbours::Eight, 1).unwrap();
     assert_eq!(pass(filter, events.view(), 9), [at(0, 2), at(4, 1)]);
@@ -124,7 +128,7 @@ fn hot_pixels_are_those_above_a_rate_or_the_mean() {
     let event = |(t, x, y)| Event { t, x, y, p: true };
     let mut events: Events = row.chain(hot).chain(end).map(event).collect();
     events.sort();
-    let mut pixels = HotPixels::new(SENSOR);
+    let mut pixels = HotPixels::new(SENSOR).unwrap();
     for start in (0..events.len()).step_by(77) {
         pixels.learn(events.view().slice(start..start + 77));
     }
@@ -215,7 +219,7 @@ fn events_outside_the_sensor_never_pass() {
     .into_iter()
     .collect();
     let outside = |kept: Vec<Event>| kept.iter().any(|e| !SENSOR.contains(e.x, e.y));
-    let mut hot = HotPixels::new(SENSOR);
+    let mut hot = HotPixels::new(SENSOR).unwrap();
     hot.learn(events.view());
     assert!(!outside(pass(
         hot.mask(Some(1e9), None).unwrap(),
@@ -223,7 +227,7 @@ fn events_outside_the_sensor_never_pass() {
         9
     )));
     assert!(!outside(pass(
-        Refractory::new(SENSOR, 0, false),
+        Refractory::new(SENSOR, 0, false).unwrap(),
         events.view(),
         9
     )));
