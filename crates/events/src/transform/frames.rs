@@ -123,6 +123,9 @@ pub(super) fn binary(
     }
     let [h, w] = [geometry.height, geometry.width].map(usize::from);
     let mut bits = Frames::<u32>::zeros([n_frames as usize, 2, h, w])?;
+    if bits.data.is_empty() {
+        return Ok(bits.map(|b| b as f32));
+    }
     let parts = Cut::TimeParts {
         n: u64::from(n_frames) * u64::from(n_bits),
         overlap: 0,

@@ -181,9 +181,24 @@ fn inside(what: &'static str, x: f64, [low, high]: [f64; 2]) -> Result<f64> {
 /// The sensor of a recording.
 fn sensor(recording: &Recording) -> Result<Geometry> {
     let expected = "the width and height of the sensor in the recording";
-    recording
-        .geometry
-        .ok_or_else(|| Error::invalid("geometry", "transform", expected, "none"))
+    let geometry = recording.geometry;
+    within_memory(
+        geometry.ok_or_else(|| Error::invalid("geometry", "transform", expected, "none"))?,
+    )
+}
+
+/// Refuses a sensor, which a file may claim to be of any size, for which a table of pixels would not fit in memory.
+pub(crate) fn within_memory(geometry: Geometry) -> Result<Geometry> {
+    const MOST: usize = 1 << 26;
+    if area(geometry) <= MOST {
+        return Ok(geometry);
+    }
+    Err(Error::invalid(
+        "geometry",
+        "sensor",
+        format!("at most {MOST} pixels"),
+        geometry,
+    ))
 }
 
 /// The sensor of a recording, all events being on it.

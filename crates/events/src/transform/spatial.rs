@@ -37,7 +37,7 @@ pub(super) fn crop(r: &mut Recording, origin: [i32; 2], size: Geometry) {
 
 pub(super) fn center(r: &mut Recording, size: Geometry) -> Result<()> {
     let sensor = sensor(r)?;
-    let middle = |have: u16, want: u16| (i32::from(have) - i32::from(want)).div_euclid(2);
+    let middle = |have: u16, want: u16| (i32::from(have) - i32::from(want)) / 2;
     let origin = [
         middle(sensor.width, size.width),
         middle(sensor.height, size.height),

@@ -465,7 +465,7 @@ impl Transform {
                 frequency,
                 deviations,
             } => {
-                let mut pixels = filter::HotPixels::new(sensor(r)?);
+                let mut pixels = filter::HotPixels::new(sensor(r)?)?;
                 pixels.learn(r.events.view());
                 filter::apply(&mut pixels.mask(frequency, deviations)?, r);
             }
@@ -485,7 +485,7 @@ impl Transform {
             Self::RefractoryPeriod { delta, paralysable } => {
                 let delta = delta.pick(rng, "delta", super::POSITIVE)?.round() as u64;
                 filter::apply(
-                    &mut filter::Refractory::new(sensor(r)?, delta, paralysable),
+                    &mut filter::Refractory::new(sensor(r)?, delta, paralysable)?,
                     r,
                 );
             }

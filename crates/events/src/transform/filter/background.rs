@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Filter;
 use crate::event::{Events, Geometry, View};
+use crate::transform::within_memory;
 
 /// Which pixels are neighbours of a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,13 +49,14 @@ impl Background {
     /// For a sensor, a window in microseconds, and so many of the neighbours.
     ///
     /// # Errors
-    /// A support of 0 or of more than there are neighbours.
+    /// A support of 0 or of more than there are neighbours; a sensor of more than 2^26 pixels.
     pub fn new(
         geometry: Geometry,
         window: u64,
         neighbours: Neighbours,
         support: u8,
     ) -> Result<Self> {
+        within_memory(geometry)?;
         let most = neighbours.count();
         if !(1..=most).contains(&support) {
             return Err(Error::invalid(

@@ -4,7 +4,7 @@ use cortado_base::{Error, Result};
 
 use super::Filter;
 use crate::event::{Events, Geometry, View};
-use crate::transform::{area, pixel};
+use crate::transform::{area, pixel, within_memory};
 
 /// Drops events of pixels that become brighter and darker at a frequency of a band.
 ///
@@ -34,7 +34,7 @@ impl Flicker {
     /// For a sensor, the lowest and highest frequency in hertz, and so many periods in a row.
     ///
     /// # Errors
-    /// A band that is empty or not above 0; no periods.
+    /// A band that is empty or not above 0; no periods; a sensor of more than 2^26 pixels.
     pub fn new(geometry: Geometry, [low, high]: [f64; 2], cycles: u32) -> Result<Self> {
         if !(low > 0.0 && low <= high && high.is_finite()) {
             let expected = "two frequencies in hertz above 0, the lower one first";
@@ -45,6 +45,7 @@ impl Flicker {
                 format!("{low} to {high}"),
             ));
         }
+        within_memory(geometry)?;
         if cycles == 0 {
             return Err(Error::invalid("cycles", "flicker", "at least 1", cycles));
         }

@@ -4,7 +4,7 @@ use cortado_base::{Error, Result};
 
 use super::Filter;
 use crate::event::{Events, Geometry, View};
-use crate::transform::{area, pixel};
+use crate::transform::{area, pixel, within_memory};
 
 /// Counts the events of each pixel, and says which pixels are hot.
 ///
@@ -12,7 +12,7 @@ use crate::transform::{area, pixel};
 ///
 /// ```
 /// use cortado_events::{Event, Events, Geometry, transform::filter::HotPixels};
-/// let mut pixels = HotPixels::new(Geometry::new(4, 4));
+/// let mut pixels = HotPixels::new(Geometry::new(4, 4))?;
 /// let events: Events = (0..1000).map(|i| Event { t: 1000 * i, x: 2, y: 1, p: true }).collect();
 /// pixels.learn(events.view());
 /// assert_eq!(pixels.mask(Some(900.0), None)?.pixels().collect::<Vec<_>>(), [(2, 1)]);
@@ -28,12 +28,15 @@ pub struct HotPixels {
 
 impl HotPixels {
     /// No events yet.
-    pub fn new(geometry: Geometry) -> Self {
-        Self {
-            geometry,
+    ///
+    /// # Errors
+    /// A sensor of more than 2^26 pixels.
+    pub fn new(geometry: Geometry) -> Result<Self> {
+        Ok(Self {
+            geometry: within_memory(geometry)?,
             counts: vec![0; area(geometry)],
             span: None,
-        }
+        })
     }
 
     /// Counts events that follow those before.

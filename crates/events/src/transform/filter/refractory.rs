@@ -1,8 +1,10 @@
 //! A dead time of each pixel.
 
+use cortado_base::Result;
+
 use super::Filter;
 use crate::event::{Events, Geometry, View};
-use crate::transform::{area, pixel};
+use crate::transform::{area, pixel, within_memory};
 
 /// Drops events of a pixel, of either polarity, that come less than a dead time after its last one.
 ///
@@ -19,13 +21,16 @@ pub struct Refractory {
 
 impl Refractory {
     /// For a sensor and a dead time in microseconds.
-    pub fn new(geometry: Geometry, delta: u64, paralysable: bool) -> Self {
-        Self {
-            geometry,
+    ///
+    /// # Errors
+    /// A sensor of more than 2^26 pixels.
+    pub fn new(geometry: Geometry, delta: u64, paralysable: bool) -> Result<Self> {
+        Ok(Self {
+            geometry: within_memory(geometry)?,
             delta,
             paralysable,
             last: vec![0; area(geometry)],
-        }
+        })
     }
 }
 
