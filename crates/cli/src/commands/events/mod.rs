@@ -3,10 +3,12 @@
 mod bench;
 mod convert;
 mod cut;
+mod filter;
 mod info;
+mod simulate;
 mod view;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use cortado_base::Error;
 use cortado_events::format::Format;
 use cortado_events::{Geometry, Options, Policy, Reader, Recording, Writer};
@@ -28,6 +30,10 @@ enum Verb {
     Convert(convert::Args),
     /// Take a part of a recording out, or cut it into parts
     Cut(cut::Args),
+    /// Drop what is noise: hot pixels, flicker, background activity; or apply transforms
+    Filter(filter::Args),
+    /// Make a recording of a data set of images, of frames, or of a picture, as an event camera would
+    Simulate(simulate::Args),
     /// Look at a recording: an animated GIF, a sheet of frames as PNG, or live in the terminal
     View(view::Args),
     /// Time the decoding of recordings on this machine
@@ -40,6 +46,8 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Info(args) => info::run(args),
         Verb::Convert(args) => convert::run(args),
         Verb::Cut(args) => cut::run(args),
+        Verb::Filter(args) => filter::run(args),
+        Verb::Simulate(args) => simulate::run(args),
         Verb::View(args) => view::run(args),
         Verb::Bench(args) => bench::run(args),
     }
@@ -202,35 +210,42 @@ pub struct Target {
     zero: bool,
 }
 
+/// The format of a file to write: the one given, or that of the ending of its name.
+fn format_of(path: &Path, format: Option<Format>) -> Result<Format> {
+    if let Some(format) = format {
+        return Ok(format);
+    }
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    // Where several share an ending, the one that is most written.
+    let format = match ending.as_deref().unwrap_or_default() {
+        "raw" => Some(Format::Evt3),
+        "aedat" => Some(Format::Aedat31),
+        "h5" => Some(Format::Dsec),
+        "hdf5" => Some(Format::Ecf),
+        ending => Format::ALL
+            .iter()
+            .find(|f| f.endings().contains(&ending))
+            .copied(),
+    };
+    format.with_context(|| {
+        let got = ending.unwrap_or_default();
+        format!(
+            "format at {}: expected --to, or a name with the ending of one, got '{got}'",
+            path.display()
+        )
+    })
+}
+
 impl Target {
-    /// The format that is written.
     fn format(&self) -> Result<Format> {
-        if let Some(format) = self.to {
-            return Ok(format);
+        format_of(&self.out, self.to)
+    }
+
+    /// Lets times begin at 0, if that is wanted.
+    fn settle(&self, all: &mut Recording) {
+        if let (true, Some(&first)) = (self.zero, all.events.view().t.first()) {
+            all.rebase(first);
         }
-        let ending = self
-            .out
-            .extension()
-            .map(|e| e.to_string_lossy().to_lowercase());
-        // Where several share an ending, the one that is most written.
-        let format = match ending.as_deref().unwrap_or_default() {
-            "raw" => Some(Format::Evt3),
-            "aedat" => Some(Format::Aedat31),
-            "h5" => Some(Format::Dsec),
-            "hdf5" => Some(Format::Ecf),
-            ending => Format::ALL
-                .iter()
-                .find(|f| f.endings().contains(&ending))
-                .copied(),
-        };
-        let Some(format) = format else {
-            bail!(
-                "format at {}: expected --to, or a name with the ending of one, got '{}'",
-                self.out.display(),
-                ending.unwrap_or_default()
-            );
-        };
-        Ok(format)
     }
 
     /// Begins it.
