@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use cortado::encode::{Augment, Distort, Encoder};
 use cortado::learn::{FitSpec, RateInit};
 use cortado::network::NetworkSpec;
+use cortado_events::transform::Pipeline;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -15,8 +16,9 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 11] = embedded![
+const RECIPES: [(&str, &str); 12] = embedded![
     "digits",
+    "digits-events",
     "mnist-direct",
     "mnist-latency",
     "fashion-direct",
@@ -77,6 +79,9 @@ pub struct Data {
     /// How the data set is cut into training and test, where it can be in several ways; as usual if empty.
     #[serde(default)]
     pub split: String,
+    /// What is done to recordings of events when they are read, once: the transforms of `cortado-events`.
+    #[serde(default, skip_serializing_if = "no_transforms")]
+    pub transforms: Pipeline,
     /// What is added to the signals that are tested, for a trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distort: Option<Distort>,
@@ -90,6 +95,10 @@ pub struct Detect {
     pub delay: f64,
     /// Seconds between a spike and the time, either way, within which it counts as a hit.
     pub tolerance: f64,
+}
+
+fn no_transforms(transforms: &Pipeline) -> bool {
+    transforms.0.is_empty()
 }
 
 impl Data {

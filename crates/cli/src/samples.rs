@@ -42,7 +42,13 @@ impl Data {
         let wanted = &recipe.data;
         recipe.augment.check()?;
         wanted.distort.as_ref().map_or(Ok(()), |d| d.check())?;
-        let split = cortado_data::load_split(&wanted.name, &wanted.place(), &wanted.split);
+        let split = cortado_data::load_changed(
+            &wanted.name,
+            &wanted.place(),
+            &wanted.split,
+            &wanted.transforms,
+            recipe.seed,
+        );
         let mut split = split.context("data")?;
         match (&recipe.detect, split.train.classes) {
             (None, 0) => bail!(

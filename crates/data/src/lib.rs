@@ -31,5 +31,5 @@ pub mod wfdb;
 pub mod yin_yang;
 
 pub use dataset::{Dataset, Split};
-pub use load::{NAMES, default_folder, load, load_split};
+pub use load::{NAMES, default_folder, load, load_changed, load_split};
 pub use manifest::Manifest;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use cortado::{Error, Result};
+use cortado_events::transform::Pipeline;
 
 use crate::{Split, braille, digits, ecg, fsdd, idx, recordings, shd, yin_yang};
 
@@ -51,6 +52,33 @@ pub fn load(name: &str, folder: &Path) -> Result<Split> {
 /// # Errors
 /// As [`load`]; a split that the data set does not have.
 pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
+    load_changed(name, folder, split, &Pipeline::default(), 0)
+}
+
+/// As [`load_split`], each recording of events changed by `transforms` once, random ones drawn under `seed`.
+///
+/// # Errors
+/// As [`load_split`]; transforms where there are no recordings, or of which the last gives no events.
+pub fn load_changed(
+    name: &str,
+    folder: &Path,
+    split: &str,
+    transforms: &Pipeline,
+    seed: u64,
+) -> Result<Split> {
+    let recordings = !NAMES.contains(&name) && folder.join(name).is_dir();
+    if !transforms.0.is_empty() && !recordings {
+        let expected = "none, as the data set has no recordings of events";
+        return Err(Error::invalid(
+            "transforms",
+            name,
+            expected,
+            transforms.0.len(),
+        ));
+    }
+    if recordings {
+        return recordings::load(name, &folder.join(name), split, transforms, seed);
+    }
     let or = |usual| if split.is_empty() { usual } else { split };
     let needs: &[&str] = match name {
         "fsdd" => &["recordings", "recordings.tar.gz"],
@@ -68,9 +96,6 @@ pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
         "fsdd" => return fsdd::load(&folder.join(name), or("official")),
         "braille" => return braille::load(&folder.join(name), or("0")),
         "shd" | "ssc" => return shd::load(name, &folder.join(name), or("official")),
-        _ if !NAMES.contains(&name) && folder.join(name).is_dir() => {
-            return recordings::load(name, &folder.join(name), split);
-        }
         _ if !split.is_empty() => {
             let expected = "none: the data set comes with one";
             return Err(Error::invalid(

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use cortado_base::{Error, Result};
+use cortado_events::transform::{Key, Output, Pipeline};
 use cortado_events::{Geometry, Options, Recording, read};
 use rayon::prelude::*;
 
@@ -18,6 +19,8 @@ use crate::{Dataset, Split};
 const PARTS: usize = 10;
 
 /// Reads all recordings below `folder`.
+///
+/// Each is changed by `transforms` once, random ones drawn under `seed`.
 ///
 /// With the folders `train` and `test` (or `Train` and `Test`) the split is theirs, `official`. Without them, the file of
 /// number `i` of a class, in the order of names, is tested if `i mod 10` is the number that `split` says, 9 if it says
@@ -29,8 +32,14 @@ const PARTS: usize = 10;
 ///
 /// # Errors
 /// A file that is no recording; an event outside of the sensor that the first file has; times from 71 minutes on; an
-/// unknown split; no recordings.
-pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
+/// unknown split; no recordings; transforms of which one does not fit.
+pub fn load(
+    name: &str,
+    folder: &Path,
+    split: &str,
+    transforms: &Pipeline,
+    seed: u64,
+) -> Result<Split> {
     let part = |names: [&str; 2]| {
         names
             .map(|n| folder.join(n))
@@ -75,7 +84,15 @@ pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
     files.sort_by(|a, b| (a.test, &a.path).cmp(&(b.test, &b.path)));
     let recordings: Vec<Recording> = files
         .par_iter()
-        .map(|f| Ok(read(&f.path, &Options::default())?.0))
+        .enumerate()
+        .map(|(i, f)| {
+            let key = Key {
+                seed,
+                sample: i as u32,
+                epoch: 0,
+            };
+            changed(read(&f.path, &Options::default())?.0, transforms, key)
+        })
         .collect::<Result<_>>()?;
     let sensor = sensor(&recordings);
     let make = |test: bool| -> Result<Dataset> {
@@ -93,6 +110,22 @@ pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
         train: make(false)?,
         test: make(true)?,
     })
+}
+
+/// A recording after transforms.
+fn changed(recording: Recording, transforms: &Pipeline, key: Key) -> Result<Recording> {
+    match transforms.run(recording, key)? {
+        Output::Events(recording) => Ok(recording),
+        _ => {
+            let expected = "ones that give events";
+            Err(Error::invalid(
+                "transforms",
+                "the data set",
+                expected,
+                "one that gives an array",
+            ))
+        }
+    }
 }
 
 /// A recording of a data set.

@@ -104,8 +104,9 @@ impl Report {
     /// Notes once what was taken for granted.
     pub fn assume(&mut self, what: impl Into<String>) {
         let what = what.into();
-        if !self.assumptions.contains(&what) {
-            self.assumptions.push(what);
+        // In an order that does not depend on which was noted first, since parts of a recording may be read side by side.
+        if let Err(place) = self.assumptions.binary_search(&what) {
+            self.assumptions.insert(place, what);
         }
     }
 

@@ -206,6 +206,7 @@ impl Evt3 {
         let (ys, p) = (&mut out.slots.y[..length], &mut out.slots.p[..length]);
         let (mut base, mut polarity) = (self.base, self.polarity);
         let mut now = self.high + self.low;
+        let end = width.min(LARGEST + 1);
         while i < words.len() && n < length {
             let word = u16::from_le_bytes(words[i]);
             let (kind, column) = (word >> BITS, word & LARGEST);
@@ -213,7 +214,7 @@ impl Evt3 {
             let plain = (PLAIN >> kind & 1 == 1) | (word == same_time);
             if !plain | ((kind == ADDR_X) & outside) {
                 let bits = word & VECTORS[usize::from(kind)];
-                if bits != 0 && y < height && base + 12 <= width && n + 12 <= length {
+                if bits != 0 && y < height && base + 12 <= end && n + 12 <= length {
                     let mut bits = bits;
                     while bits != 0 {
                         t[n] = now;
