@@ -156,7 +156,19 @@ fn convert(
     out: &mut Vec<i64>,
 ) -> Option<()> {
     if matches!(kind, Kind::Integer { .. }) {
-        return kind.wholes(bytes, stride, out);
+        let before = out.len();
+        if kind.wholes(bytes, stride, out).is_some() {
+            return Some(());
+        }
+        // Some number is beyond an `i64`, and so no time and no pixel.
+        out.truncate(before);
+        let mut one = Vec::new();
+        out.extend(bytes.chunks(stride.max(1)).map(|row| {
+            one.clear();
+            let whole = kind.wholes(row, stride, &mut one);
+            whole.and_then(|()| one.first().copied()).unwrap_or(-1)
+        }));
+        return Some(());
     }
     let mut reals = Vec::new();
     kind.reals(bytes, stride, &mut reals)?;
