@@ -5,6 +5,7 @@
 mod base;
 
 pub use base::damage::{Choices, damaged};
+#[allow(unused_imports)] // as above
 pub use base::real_data;
 
 use cortado_events::format::Format;

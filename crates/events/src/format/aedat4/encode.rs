@@ -2,6 +2,7 @@
 
 use cortado_base::{Error, Result};
 
+use super::frames::lz4_check;
 use super::header::MAGIC;
 use super::packet::TRIGGERS;
 use crate::event::{Geometry, Trigger, View};
@@ -49,14 +50,14 @@ impl Encoder {
         if !self.compressed {
             return body.to_vec();
         }
-        // The kind of the smallest block that holds the body, and the check of the flags with it.
-        let (kind, check) = match body.len() {
-            0..=0x1_0000 => (0x40, 0x82),
-            0x1_0001..=0x4_0000 => (0x50, 0xfb),
-            0x4_0001..=0x10_0000 => (0x60, 0x51),
-            _ => (0x70, 0x73),
+        // The kind of the smallest block that holds the body.
+        let kind = match body.len() {
+            0..=0x1_0000 => 0x40,
+            0x1_0001..=0x4_0000 => 0x50,
+            0x4_0001..=0x10_0000 => 0x60,
+            _ => 0x70,
         };
-        let mut frame = vec![0x04, 0x22, 0x4d, 0x18, 0x60, kind, check];
+        let mut frame = vec![0x04, 0x22, 0x4d, 0x18, 0x60, kind, lz4_check(&[0x60, kind])];
         for part in body.chunks(1 << 22) {
             let block = lz4_flex::block::compress(part);
             let (size, block) = match block.len() < part.len() {

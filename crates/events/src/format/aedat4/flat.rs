@@ -29,6 +29,14 @@ pub(super) fn root<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<Table<'a>> {
     Some(Table { bytes, place })
 }
 
+/// The number of elements of the vector in the root table of a buffer, of which only the start may be there.
+pub(super) fn count(bytes: &[u8]) -> Option<u32> {
+    let place = target(bytes, 4)?;
+    let table = Table { bytes, place };
+    let vector = target(bytes, table.field(0)?)?;
+    Some(u32::from_le_bytes(read(bytes, vector)?))
+}
+
 impl<'a> Table<'a> {
     /// The place of a field, if it is there.
     fn field(self, number: usize) -> Option<usize> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cortado_base::Result;
 
 use super::flat;
-use super::packet::Compression;
+use super::frames::Compression;
 use crate::event::Geometry;
 use crate::format::Piece;
 use crate::report::Report;

@@ -20,13 +20,16 @@
 //! read, which the report then says; of triggers all. Inputs of triggers are 0 signal, 1 generator, 2 frame, 3 exposure.
 //! All other packets are passed over.
 //!
-//! Read at once, all packets are taken out of their frames side by side. If the table says how many events each holds, they
-//! go straight to their places; else through a copy. Memory is at most 255 times the bytes of a packet with LZ4, and
-//! with Zstd 1024 times and 64 KiB (twice that while it is taken out), whatever the packet says of itself.
+//! Read at once, all packets are taken out of their frames side by side. How many events each holds is seen in its first
+//! bytes, or with Zstd in the table, so that they go straight to their places; where that turns out wrong, they are
+//! copied. Memory is at most 255 times the bytes of a packet with LZ4, and with Zstd 1024 times and 64 KiB (twice that
+//! while it is taken out), whatever the packet says of itself.
 
 mod encode;
 mod flat;
+mod frames;
 mod header;
+mod lz4;
 mod packet;
 mod whole;
 
@@ -35,8 +38,8 @@ pub(crate) use whole::whole;
 
 use cortado_base::Result;
 
+use self::frames::{Compression, Frames};
 use self::header::Header;
-use self::packet::{Compression, Frames};
 use super::{Decode, Options, Piece};
 use crate::event::{Geometry, Recording};
 use crate::report::Report;
@@ -156,6 +159,10 @@ impl Decoder {
             else {
                 return self.cut(piece, place, rest.len(), report);
             };
+            if layout.table.is_none() && is_table(rest) {
+                self.ended = true;
+                continue;
+            }
             let (id, size) = (
                 i32::from_le_bytes([a, b, c, d]),
                 i32::from_le_bytes([e, f, g, h]),
@@ -170,10 +177,6 @@ impl Decoder {
             } else if layout.triggers.contains(&id) {
                 Kind::Triggers
             } else {
-                if layout.table.is_none() && is_table(rest) {
-                    self.ended = true;
-                    continue;
-                }
                 if !layout.known.contains(&id) {
                     report.assume("packets of streams that the header does not name are left out");
                 }

@@ -3,8 +3,8 @@
 use cortado_base::Result;
 use rayon::prelude::*;
 
-use super::packet::{self, Compression, Frames};
-use super::{Decoder, Kind, Layout, flat, read};
+use super::frames::{Compression, Frames, peek};
+use super::{Decoder, Kind, Layout, flat, packet, read};
 use crate::event::{Recording, Slots, Trigger};
 use crate::format::words::close_up;
 use crate::format::{Options, Piece};
@@ -14,6 +14,8 @@ use crate::report::Report;
 const PART: usize = 1 << 18;
 /// A packet cannot hold more events than so many times its bytes: 255 of LZ4, 16 bytes each.
 const DENSEST: u64 = 16;
+/// And no more than so many times of Zstd, or the table is not used.
+const DENSEST_ZSTD: u64 = 64;
 
 struct Packet<'a> {
     kind: Kind,
@@ -24,13 +26,13 @@ struct Packet<'a> {
 /// Packets that are read one after the other, and what was found in them.
 struct Part<'a> {
     packets: &'a [Packet<'a>],
-    /// Places for as many events as the table says.
+    /// Places for as many events as are expected.
     slots: Slots<'a>,
-    /// What was found if there is no table.
+    /// What was found if it is not known how many there are, and triggers.
     out: Recording,
     events: usize,
     report: Report,
-    /// Whether the table was right.
+    /// Whether the numbers were right.
     right: bool,
     result: Result<()>,
 }
@@ -48,7 +50,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Reads the packets, with the numbers of the table into places of their own.
+    /// Reads the packets, with their numbers of events into places of their own.
     fn read(&mut self, layout: &Layout, counts: Option<&[u64]>) {
         let mut frames = Frames::default();
         for (i, packet) in self.packets.iter().enumerate() {
@@ -156,7 +158,7 @@ pub(crate) fn whole(
     walked.map(|_| ())
 }
 
-/// Reads into places; `false` if the table was wrong.
+/// Reads into places; `false` if the numbers were wrong.
 fn in_places(
     layout: &Layout,
     parts: &[&[Packet<'_>]],
@@ -239,17 +241,30 @@ fn copied(
     Ok(())
 }
 
-/// How many events the table says each packet has (0 for triggers), if there is one that fits to the packets.
+/// How many events each packet seems to have, 0 for triggers: of their own first bytes, or where Zstd hides these of the
+/// table. Nothing if that is not known of all.
 fn counts(bytes: &[u8], layout: &Layout, packets: &[Packet<'_>]) -> Option<Vec<u64>> {
+    let how = layout.compression;
+    if how == Compression::Zstd {
+        return in_table(bytes, layout, packets);
+    }
+    let count = |packet: &Packet<'_>| {
+        if packet.kind == Kind::Triggers {
+            return Some(0);
+        }
+        let count = u64::from(peek(packet.body, how)?);
+        (count <= DENSEST * packet.body.len() as u64).then_some(count)
+    };
+    packets.par_iter().with_min_len(64).map(count).collect()
+}
+
+/// The numbers that the table of packets says, if there is one that fits to them.
+fn in_table(bytes: &[u8], layout: &Layout, packets: &[Packet<'_>]) -> Option<Vec<u64>> {
     let at = usize::try_from(layout.table?).ok()?;
     let mut frames = Frames::default();
     let table = frames.open(bytes.get(at..)?, layout.compression).ok()?;
     let mut entries = flat::root(table, b"FTAB")?.tables(0)?;
     let mut counts = Vec::with_capacity(packets.len());
-    let densest = match layout.compression {
-        Compression::Zstd => 64 * DENSEST,
-        _ => DENSEST,
-    };
     for packet in packets {
         // The entries of other packets stand between.
         let body = packet.offset as i64 + 8;
@@ -257,13 +272,12 @@ fn counts(bytes: &[u8], layout: &Layout, packets: &[Packet<'_>]) -> Option<Vec<u
             .by_ref()
             .flatten()
             .find(|entry| entry.long(0) == body)?;
-        let count = u64::try_from(entry.long(2)).ok()?;
-        (count <= densest * packet.body.len() as u64).then_some(())?;
-        counts.push(if packet.kind == Kind::Events {
-            count
-        } else {
-            0
-        });
+        let count = match packet.kind {
+            Kind::Triggers => 0,
+            Kind::Events => u64::try_from(entry.long(2)).ok()?,
+        };
+        (count <= DENSEST_ZSTD * packet.body.len() as u64).then_some(())?;
+        counts.push(count);
     }
     Some(counts)
 }
