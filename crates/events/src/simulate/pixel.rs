@@ -24,6 +24,10 @@ pub(super) struct Pixel {
     /// Thresholds.
     on: f64,
     off: f64,
+    /// Light of the last frame.
+    light: f32,
+    /// Level that this light gives in the end.
+    target: f64,
     /// Level at the last frame.
     level: f64,
     /// The level that is compared with.
@@ -77,6 +81,8 @@ impl Pixel {
         Self {
             on,
             off,
+            light: 0.0,
+            target: 0.0,
             level: 0.0,
             remembered: 0.0,
             fired: 0,
@@ -86,7 +92,9 @@ impl Pixel {
 
     /// The first frame.
     pub fn begin(&mut self, light: f32, options: &Options) {
-        self.level = options.level(options.share(light));
+        self.light = light;
+        self.target = options.level(options.share(light));
+        self.level = self.target;
         self.remembered = self.level;
     }
 
@@ -100,9 +108,17 @@ impl Pixel {
         mut say: impl FnMut(u64, bool),
     ) {
         let share = options.share(light);
+        if light != self.light {
+            self.light = light;
+            self.target = options.level(share);
+        }
+        let still = self.target == self.level;
+        if still && options.leak_rate == 0.0 && options.shot_rate == 0.0 {
+            return;
+        }
         let length = interval.length as f64;
         let from = self.level;
-        let to = self.low_pass(options.level(share), share, length, options);
+        let to = self.low_pass(share, length, options);
         self.level = to;
         // The remembered level, as it would be at the start of the interval: leak is a slope of the difference instead.
         let leak = options.leak_rate * 1e-6 * self.on * length;
@@ -148,12 +164,13 @@ impl Pixel {
     }
 
     /// The level after the photoreceptor.
-    fn low_pass(&self, level: f64, share: f64, length: f64, options: &Options) -> f64 {
+    fn low_pass(&self, share: f64, length: f64, options: &Options) -> f64 {
         if options.cutoff == 0.0 {
-            return level;
+            return self.target;
         }
-        let speed = std::f64::consts::TAU * options.cutoff * (DARK + (1.0 - DARK) * share.min(1.0));
-        self.level + (level - self.level) * -(-speed * length * 1e-6).exp_m1()
+        let light = DARK + (1.0 - DARK) * share.min(1.0);
+        let steps = std::f64::consts::TAU * options.cutoff * light * length * 1e-6;
+        self.level + (self.target - self.level) * -(-steps).exp_m1()
     }
 
     /// When shot noise makes it fire next, and how.

@@ -17,7 +17,7 @@ pub struct Saccade {
     pub scale: u16,
     /// Pixels of the sensor around the image, which see black (3: a digit of 28x28 has a sensor of 34x34 as N-MNIST).
     pub margin: u16,
-    /// Width and height of the path in pixels of the sensor (6), at most twice the margin.
+    /// Width and height of the path in pixels of the sensor (4), at most twice the margin.
     pub size: f64,
     /// Microseconds of each of the three saccades (100 000).
     pub duration: u64,
@@ -34,7 +34,7 @@ impl Default for Saccade {
         Self {
             scale: 1,
             margin: 3,
-            size: 6.0,
+            size: 4.0,
             duration: 100_000,
             frame: 1000,
             black: 0.1,
@@ -52,7 +52,7 @@ impl Saccade {
     ///
     /// ```
     /// let saccade = cortado_events::simulate::Saccade::default();
-    /// assert_eq!([0, 50_000, 100_000, 300_000].map(|t| saccade.place(t)), [[-3.0, -3.0], [-1.5, 0.0], [0.0, 3.0], [-3.0, -3.0]]);
+    /// assert_eq!([0, 50_000, 100_000, 300_000].map(|t| saccade.place(t)), [[-2.0, -2.0], [-1.0, 0.0], [0.0, 2.0], [-2.0, -2.0]]);
     /// ```
     pub fn place(&self, t: u64) -> [f64; 2] {
         let duration = self.duration.max(1);

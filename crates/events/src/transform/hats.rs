@@ -59,17 +59,24 @@ impl Memory {
     /// The sum over events of `[now - window, now)` of what is left of them at `now`, which never goes back.
     fn read(&mut self, t: &[u64], now: u64, options: &Options) -> f64 {
         let Options { window, fade, .. } = *options;
-        self.faded *= fade.after(now - self.at);
-        self.at = now;
-        while let Some(&u) = t.get(self.to).filter(|u| **u < now) {
-            self.faded += fade.after(now - u);
-            self.times += u128::from(u);
-            self.to += 1;
-        }
         let window = match fade.decay {
             Decay::Exponential => window,
             Decay::Linear => window.min((3.0 * fade.tau) as u64),
         };
+        if self.from < self.to {
+            self.faded *= fade.after(now - self.at);
+        }
+        self.at = now;
+        while let Some(&u) = t.get(self.to).filter(|u| **u < now) {
+            self.to += 1;
+            if now - u > window {
+                // Nor are those before it in the window.
+                (self.from, self.faded, self.times) = (self.to, 0.0, 0);
+                continue;
+            }
+            self.faded += fade.after(now - u);
+            self.times += u128::from(u);
+        }
         while self.from < self.to && now - t[self.from] > window {
             self.faded -= fade.after(now - t[self.from]);
             self.times -= u128::from(t[self.from]);
@@ -78,6 +85,7 @@ impl Memory {
         let n = self.to - self.from;
         if n == 0 {
             self.faded = 0.0;
+            return 0.0;
         }
         match fade.decay {
             Decay::Exponential => self.faded,

@@ -319,7 +319,7 @@ pub enum Transform {
         #[serde(default = "eight")]
         n_bits: u32,
     },
-    /// Events in bins that overlap, with the sign of their polarity (`zhu2019`), `[T, 1, H, W]`.
+    /// Events in bins that overlap, with the sign of their polarity (`zhu2019`, `rebecq2019`), `[T, 1, H, W]`.
     ///
     /// # Equations
     /// With `s = (n - 1) (t - first) / (last - first)`, bin b gets `(+1 or -1) max(0, 1 - |b - s|)`.

@@ -40,7 +40,7 @@ pub fn many(n: u64) -> Recording {
         t: 5000 + 7 * i,
         x: (i * 13 % 32) as u16,
         y: (i * i % 24) as u16,
-        p: i % 3 == 0,
+        p: i.is_multiple_of(3),
     };
     recording((0..n).map(event).collect(), Geometry::new(32, 24))
 }
