@@ -48,6 +48,17 @@ impl Unwrapper {
         self.base + counter
     }
 
+    /// What it remembers.
+    pub(crate) fn state(&self) -> [u64; 2] {
+        [self.base, self.last]
+    }
+
+    /// A counter that remembers this.
+    pub(crate) fn set(&mut self, [base, last]: [u64; 2]) {
+        (self.base, self.last) = (base, last);
+        self.wraps = base / self.period;
+    }
+
     /// How often the counter has begun again.
     pub fn wraps(&self) -> u64 {
         self.wraps

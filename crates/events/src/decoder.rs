@@ -95,6 +95,26 @@ impl Decoder {
         }
     }
 
+    /// The place in the file of what comes next, and the state there, if a decoder can begin there.
+    pub(crate) fn place(&self) -> Option<(u64, Vec<u64>)> {
+        Some((self.offset, self.decode.save()?))
+    }
+
+    /// The place in the file of what comes next.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Goes on at another place, after the header was read; `false` if the state is none of this format.
+    pub(crate) fn jump(&mut self, offset: u64, state: &[u64]) -> bool {
+        let done = self.decode.load(state);
+        if done {
+            self.offset = offset;
+            self.rest.clear();
+        }
+        done
+    }
+
     /// What was found so far.
     pub fn report(&self) -> &Report {
         &self.report

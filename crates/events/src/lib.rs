@@ -5,6 +5,7 @@ mod decoder;
 mod event;
 pub mod format;
 mod header;
+mod index;
 mod reader;
 mod report;
 pub mod simulate;

@@ -7,8 +7,9 @@ use std::path::Path;
 use cortado_base::{Error, Result};
 
 use crate::decoder::Decoder;
-use crate::event::Recording;
+use crate::event::{Geometry, Recording};
 use crate::format::{Batches, Format, Options};
+use crate::index::Index;
 use crate::report::Report;
 use crate::sniff::{LOOK, Start};
 
@@ -33,6 +34,8 @@ pub struct Reader {
     format: Format,
     source: Source,
     report: Report,
+    /// Events from then on are not wanted.
+    until: u64,
 }
 
 enum Source {
@@ -43,6 +46,9 @@ enum Source {
         bytes: Box<dyn Read + Send>,
         block: Vec<u8>,
         ended: bool,
+        index: Option<Index>,
+        /// Of the header, where that was read before.
+        sensor: Option<Geometry>,
     },
     File {
         batches: Box<dyn Batches>,
@@ -147,6 +153,8 @@ impl Reader {
                 bytes,
                 block: Vec::new(),
                 ended: false,
+                index: None,
+                sensor: None,
             }
         } else {
             let (batches, copy) = match path {
@@ -167,6 +175,7 @@ impl Reader {
             format: known,
             source,
             report,
+            until: u64::MAX,
         })
     }
 
@@ -175,6 +184,9 @@ impl Reader {
     /// # Errors
     /// A file that cannot be read or is not of its format; damage, if that is not to be skipped.
     pub fn next(&mut self, out: &mut Recording) -> Result<bool> {
+        if self.passed() {
+            return Ok(false);
+        }
         match &mut self.source {
             Source::File { batches, .. } => batches.next(out, &mut self.report),
             Source::Stream {
@@ -183,7 +195,10 @@ impl Reader {
                 bytes,
                 block,
                 ended,
+                sensor,
+                ..
             } => {
+                out.geometry = out.geometry.or(*sensor);
                 if *ended {
                     return Ok(false);
                 }
@@ -203,6 +218,63 @@ impl Reader {
                 }
                 Ok(true)
             }
+        }
+    }
+
+    /// Opens a file as [`Reader::open`], but begins a little before the events from `from` on, by the index beside it, which
+    /// is made if it is not there; at the start, where its format has none. Events before `from` may come as well.
+    ///
+    /// # Errors
+    /// As [`Reader::open`] and [`Reader::next`].
+    ///
+    /// ```no_run
+    /// use cortado_events::{Options, Reader, Recording};
+    /// let mut reader = Reader::open_at("hour.raw".as_ref(), None, &Options::default(), 3_000_000_000)?.until(3_001_000_000);
+    /// let mut second = Recording::default();
+    /// while reader.next(&mut second)? {}
+    /// second.events.retain(|e| (3_000_000_000..3_001_000_000).contains(&e.t));
+    /// # Ok::<(), cortado_base::Error>(())
+    /// ```
+    pub fn open_at(
+        path: &Path,
+        format: Option<Format>,
+        options: &Options,
+        from: u64,
+    ) -> Result<Self> {
+        let mut reader = Self::open(path, format, options)?;
+        if let Source::Stream {
+            decoder,
+            start,
+            bytes,
+            index,
+            sensor,
+            ..
+        } = &mut reader.source
+            && let Some(found) = Index::of(path, reader.format, options)?
+        {
+            let mut file = File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
+            *sensor = found.seek(&mut file, decoder, from, path)?;
+            start.clear();
+            *bytes = Box::new(file);
+            *index = Some(found);
+        }
+        Ok(reader)
+    }
+
+    /// Stops where it is known, by an index, that no event before `until` is still to come.
+    pub fn until(mut self, until: u64) -> Self {
+        self.until = until;
+        self
+    }
+
+    fn passed(&self) -> bool {
+        match &self.source {
+            Source::Stream {
+                decoder,
+                index: Some(index),
+                ..
+            } => index.passed(decoder.offset(), self.until),
+            _ => false,
         }
     }
 

@@ -137,6 +137,18 @@ impl Decode for Decoder {
         }
         cut_off(piece, rest.len(), 8, report)
     }
+
+    fn save(&self) -> Option<Vec<u64>> {
+        self.layout.as_ref().map(|_| self.clock.state().to_vec())
+    }
+
+    fn load(&mut self, state: &[u64]) -> bool {
+        let &[base, last] = state else {
+            return false;
+        };
+        self.clock.set([base, last]);
+        self.layout.is_some()
+    }
 }
 
 /// Time and the rest of a record.

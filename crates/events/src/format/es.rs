@@ -356,6 +356,19 @@ impl Decode for Decoder {
         }
         Ok(start + used)
     }
+
+    fn save(&self) -> Option<Vec<u64>> {
+        let whole = matches!(self.kind, Some(Kind::Dvs | Kind::Atis | Kind::Colour)) && !self.lost;
+        whole.then(|| vec![self.t])
+    }
+
+    fn load(&mut self, state: &[u64]) -> bool {
+        let &[t] = state else {
+            return false;
+        };
+        self.t = t;
+        self.kind.is_some()
+    }
 }
 
 /// Writes Event Stream of type DVS.

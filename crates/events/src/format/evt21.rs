@@ -108,6 +108,20 @@ impl Machine for Evt21 {
         self.high = advance(&mut self.clock, &scan.highs).or(self.high);
     }
 
+    fn save(&self) -> Vec<u64> {
+        let [base, last] = self.clock.state();
+        vec![base, last, self.high.unwrap_or(u64::MAX)]
+    }
+
+    fn load(&mut self, state: &[u64]) -> bool {
+        let &[base, last, high] = state else {
+            return false;
+        };
+        self.clock.set([base, last]);
+        self.high = (high != u64::MAX).then_some(high);
+        true
+    }
+
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
         let mut n = 0;
         for (i, word) in words.as_chunks::<8>().0.iter().enumerate() {

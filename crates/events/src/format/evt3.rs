@@ -169,6 +169,29 @@ impl Machine for Evt3 {
         }
     }
 
+    fn save(&self) -> Vec<u64> {
+        let [base, last] = self.clock.state();
+        let counter = self.counter.unwrap_or(u64::MAX);
+        let y = self.y.map_or(u64::MAX, u64::from);
+        let (column, polarity) = (self.base.into(), self.polarity.into());
+        vec![
+            base, last, counter, self.high, self.low, y, column, polarity,
+        ]
+    }
+
+    fn load(&mut self, state: &[u64]) -> bool {
+        let &[base, last, counter, high, low, y, column, polarity] = state else {
+            return false;
+        };
+        self.clock.set([base, last]);
+        self.counter = (counter != u64::MAX).then_some(counter);
+        (self.high, self.low) = (high, low);
+        self.y = u16::try_from(y).ok();
+        self.base = (column as u16).min(LARGEST + 1);
+        self.polarity = polarity == 1;
+        true
+    }
+
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
         let words = words.as_chunks::<2>().0;
         let (mut i, mut n) = (0, 0);

@@ -55,6 +55,16 @@ pub(crate) trait Decode: Send {
         out: &mut Recording,
         report: &mut Report,
     ) -> Result<usize>;
+
+    /// What has to be kept to go on at this place later, if that can be done.
+    fn save(&self) -> Option<Vec<u64>> {
+        None
+    }
+
+    /// Takes up what was saved, after the header was read; `false` if it was not saved by this format.
+    fn load(&mut self, _state: &[u64]) -> bool {
+        false
+    }
 }
 
 /// Bytes of a file, with where they are in it.

@@ -35,6 +35,12 @@ pub(crate) trait Machine: Clone + Send + Sync {
     /// The state after words that were scanned, as if they were read.
     fn skip(&mut self, words: &[u8], scan: &Scan);
 
+    /// The state as numbers.
+    fn save(&self) -> Vec<u64>;
+
+    /// Takes up a state; `false` if it is none.
+    fn load(&mut self, state: &[u64]) -> bool;
+
     /// Reads words; `out` has places for as many as [`Scan::events`] says. Gives the number of events.
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize>;
 }
@@ -159,6 +165,14 @@ impl<M: Machine> Decode for Decoder<M> {
         } else {
             start + whole
         })
+    }
+
+    fn save(&self) -> Option<Vec<u64>> {
+        self.machine.as_ref().filter(|_| self.looked).map(M::save)
+    }
+
+    fn load(&mut self, state: &[u64]) -> bool {
+        self.looked && self.machine.as_mut().is_some_and(|m| m.load(state))
     }
 }
 

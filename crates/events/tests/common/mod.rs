@@ -4,6 +4,7 @@
 #[path = "../../../base/tests/common/mod.rs"]
 mod base;
 
+#[allow(unused_imports)] // each test binary uses a part
 pub use base::damage::{Choices, damaged};
 #[allow(unused_imports)] // as above
 pub use base::real_data;

@@ -2,6 +2,8 @@
 
 use super::{Source, Target, time};
 use anyhow::{Result, bail};
+use cortado_events::{Reader, Recording};
+use std::path::Path;
 
 /// Arguments of `cortado events cut`.
 #[derive(clap::Args)]
@@ -16,6 +18,9 @@ pub struct Args {
     /// First time that is no longer taken
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<u64>,
+    /// Go to the first time by an index beside the file, FILE.idx, which is made if it is not there
+    #[arg(long)]
+    index: bool,
     /// So many events are left out at the start of what the times take
     #[arg(long, default_value_t = 0)]
     skip: u64,
@@ -35,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     let (mut skip, mut left) = (args.skip, args.events.unwrap_or(u64::MAX));
-    super::copy(&args.source, &args.target, |batch| {
+    let mut change = |batch: &mut Recording| {
         batch.triggers.retain(|g| window.contains(&g.t));
         batch.events.retain(|e| {
             let inside = window.contains(&e.t);
@@ -47,5 +52,13 @@ pub fn run(args: &Args) -> Result<()> {
             true
         });
         Ok(left > 0)
-    })
+    };
+    let source = &args.source;
+    if source.file == Path::new("-") || !args.index {
+        return super::copy(source, &args.target, change);
+    }
+    let options = source.how.options();
+    let reader = Reader::open_at(&source.file, source.how.format, &options, args.from);
+    let reader = reader.map_err(super::unreadable)?.until(window.end);
+    super::copy_from(source, &args.target, reader, &mut change)
 }

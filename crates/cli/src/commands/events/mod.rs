@@ -265,8 +265,17 @@ fn copy(
     target: &Target,
     mut change: impl FnMut(&mut Recording) -> Result<bool>,
 ) -> Result<()> {
+    copy_from(source, target, source.open()?, &mut change)
+}
+
+/// As [`copy`], from a reader that is open.
+fn copy_from(
+    source: &Source,
+    target: &Target,
+    mut reader: Reader,
+    change: &mut dyn FnMut(&mut Recording) -> Result<bool>,
+) -> Result<()> {
     target.format()?;
-    let mut reader = source.open()?;
     let mut writer: Option<Writer> = None;
     let mut first = None;
     let mut events = 0;

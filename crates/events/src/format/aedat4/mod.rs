@@ -243,6 +243,15 @@ impl Decode for Decoder {
             },
         )
     }
+
+    fn save(&self) -> Option<Vec<u64>> {
+        let between = self.layout.is_some() && self.skip == 0 && !self.ended;
+        between.then(Vec::new)
+    }
+
+    fn load(&mut self, state: &[u64]) -> bool {
+        state.is_empty() && self.layout.is_some()
+    }
 }
 
 /// Adds what a packet holds.
