@@ -30,7 +30,7 @@ use crate::report::Report;
 const PERIOD: u64 = 1 << 32;
 const END: &str = "End Of ASCII Header";
 
-/// Sensors by parts of their names in small letters, with their sizes; whether addresses are those of DVS128.
+/// Sensors by parts of their names in small letters, with their sizes.
 const SENSORS: [(&str, u16, u16); 8] = [
     ("dvs128", 128, 128),
     ("tmpdiff128", 128, 128),

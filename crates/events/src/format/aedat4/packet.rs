@@ -29,17 +29,16 @@ pub(super) fn columns(
     let n = elements.len();
     let (ts, xs) = (&mut slots.t[..n], &mut slots.x[..n]);
     let (ys, ps) = (&mut slots.y[..n], &mut slots.p[..n]);
-    let (mut times, mut right, mut low) = (0, 0, 0);
     for (i, element) in elements.iter().enumerate() {
         let all = u128::from_le_bytes(*element);
         let (t, rest) = (all as u64, (all >> 64) as u64);
-        let (x, y) = (rest as u16, (rest >> 16) as u16);
-        (ts[i], xs[i], ys[i], ps[i]) = (t, x, y, (rest >> 32) as u8 != 0);
-        times |= t;
-        right = right.max(x);
-        low = low.max(y);
+        (ts[i], xs[i], ys[i]) = (t, rest as u16, (rest >> 16) as u16);
+        ps[i] = (rest >> 32) as u8 != 0;
     }
-    if times >> 63 == 0 && (n == 0 || sensor.contains(right, low)) {
+    // What is looked for here is so seldom that it is looked for in all at once.
+    let largest = |column: &[u16]| column.iter().fold(0, |a, &b| a.max(b));
+    let times = ts.iter().fold(0, |a, &t| a | t);
+    if times >> 63 == 0 && (n == 0 || sensor.contains(largest(xs), largest(ys))) {
         return Ok(n);
     }
     let mut kept = 0;
