@@ -18,6 +18,7 @@
 //! # Ok::<(), cortado_base::Error>(())
 //! ```
 
+mod change;
 mod downsample;
 mod drop;
 pub mod filter;
