@@ -458,6 +458,10 @@ fn changes_have_one_spelling() {
             "unknown variant `drop_events`",
         ),
         (r#"{"type": "drop_event"}"#, "missing field `p`"),
+        (
+            r#"{"type": "drop_event", "p": "x"}"#,
+            "expected a number or a range [low, high]",
+        ),
     ] {
         let sentence = serde_json::from_str::<Transform>(json)
             .unwrap_err()
