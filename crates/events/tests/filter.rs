@@ -3,8 +3,9 @@
 mod made;
 
 use cortado_events::transform::filter::{
-    Background, Filter, Flicker, HotPixels, Neighbours, Refractory,
+    Background, Chain, Filter, Flicker, HotPixels, Neighbours, Refractory,
 };
+use cortado_events::transform::{Output, Pipeline};
 use cortado_events::{Event, Events, Geometry, View};
 use made::{SENSOR, changed, recording, refused};
 use proptest::prelude::*;
@@ -73,6 +74,21 @@ proptest! {
             prop_assert!(kept[..i].iter().all(|f| (f.x, f.y) != (e.x, e.y) || e.t - f.t >= delta));
         }
         prop_assert_eq!(kept, expected);
+    }
+
+    /// Filters one after the other, in pieces, are the pipeline of the same changes on the whole.
+    #[test]
+    fn chains_are_pipelines(events in made::events(90), piece in 1usize..40) {
+        let steps = r#"[{"type": "drop_pixel", "coordinates": [[3, 2], [0, 4]]},
+            {"type": "refractory_period", "delta": 30}, {"type": "denoise", "filter_time": 60}]"#;
+        let pipeline: Pipeline = serde_json::from_str(steps).unwrap();
+        let filters = |n: usize| pipeline.0[..n].iter().map(|t| t.filter(SENSOR).unwrap().unwrap()).collect();
+        for n in 0..=3 {
+            let part = Pipeline(pipeline.0[..n].to_vec()).run(recording(events.clone(), SENSOR), made::KEY).unwrap();
+            let Output::Events(whole) = part else { panic!() };
+            let expected: Vec<Event> = whole.events.iter().collect();
+            prop_assert_eq!(pass(Chain::new(filters(n)), events.view(), piece), expected);
+        }
     }
 
     #[test]

@@ -431,6 +431,51 @@ fn a_sensor_is_needed_and_kept_to() {
     changed(r#"{"type": "random_flip_lr"}"#, &whole);
 }
 
+/// Sensors without pixels, of one pixel, of one line: a result or a sentence, and no event beyond the sensor.
+#[test]
+fn the_smallest_sensors_are_sensors() {
+    let others = [
+        r#"{"type": "crop", "x": 65535, "y": 0, "width": 65535, "height": 1}"#,
+        r#"{"type": "center_crop", "width": 0, "height": 65535}"#,
+        r#"{"type": "downsample", "width": 1, "height": 1, "unique": true}"#,
+        r#"{"type": "drop_event_by_area", "area_ratio": 1}"#,
+        r#"{"type": "decimation", "n": 4294967295}"#,
+        r#"{"type": "denoise", "filter_time": 18446744073709551615}"#,
+        r#"{"type": "flicker", "band": [1e-9, 1e9]}"#,
+        r#"{"type": "hot_pixels", "deviations": 0}"#,
+        r#"{"type": "time_skew", "coefficient": 9e15, "offset": -9e15}"#,
+        r#"{"type": "time_jitter", "std": 9e15}"#,
+        r#"{"type": "to_image"}"#,
+        r#"{"type": "to_bina_rep", "n_frames": 3}"#,
+        r#"{"type": "to_voxel_grid", "n_bins": 3}"#,
+        r#"{"type": "to_timesurface", "dt": 18446744073709551615, "tau": 1e-300}"#,
+        r#"{"type": "to_averaged_timesurface", "cell_size": 65535, "time_window": 18446744073709551615}"#,
+        r#"{"type": "to_averaged_timesurface", "decay": "linear", "tau": 1e300}"#,
+        r#"{"type": "to_spikes", "dt": 18446744073709551615}"#,
+    ];
+    let times = [0, 5, u64::MAX - 1, u64::MAX];
+    let event = |&t: &u64| Event {
+        t,
+        p: t == 5,
+        ..Event::default()
+    };
+    for (width, height) in [(0, 0), (0, 3), (1, 1), (65535, 1), (65535, 65535)] {
+        for n in 0..=times.len() {
+            let r = recording(
+                times[..n].iter().map(event).collect(),
+                Geometry::new(width, height),
+            );
+            for json in RANDOM.iter().chain(&others) {
+                if let Ok(Output::Events(r)) = transform(json).apply(&r, KEY) {
+                    let geometry = r.geometry.unwrap();
+                    let inside = |e: Event| geometry.contains(e.x, e.y) || (e.x, e.y) == (0, 0);
+                    assert!(r.events.iter().all(inside), "{json}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_stays_nothing() {
     let none = recording(Default::default(), SENSOR);
@@ -458,6 +503,10 @@ fn changes_have_one_spelling() {
             "unknown variant `drop_events`",
         ),
         (r#"{"type": "drop_event"}"#, "missing field `p`"),
+        (
+            r#"{"type": "drop_event", "p": "x"}"#,
+            "expected a number or a range [low, high]",
+        ),
     ] {
         let sentence = serde_json::from_str::<Transform>(json)
             .unwrap_err()

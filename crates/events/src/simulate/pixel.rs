@@ -44,13 +44,13 @@ struct Shots {
     drawn: u32,
 }
 
-/// What the numbers of a pixel are for.
-const THRESHOLDS: u64 = 0;
+/// What the numbers of a pixel are for; beyond the steps that changes of recordings use.
+const THRESHOLDS: u64 = 1 << 48;
 
 impl Shots {
     /// Waits anew. A number depends on pixel, polarity and how many came before.
     fn draw(&mut self, place: u32, p: bool, seed: u64) {
-        let step = u64::from(self.drawn) << 2 | (1 + u64::from(p));
+        let step = THRESHOLDS | u64::from(self.drawn) << 2 | (1 + u64::from(p));
         self.left = -(1.0 - Rng::new(seed, place, Purpose::Events, step).uniform()).ln();
         self.drawn += 1;
     }

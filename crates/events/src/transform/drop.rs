@@ -57,25 +57,6 @@ pub(super) fn any(r: &mut Recording, rng: &mut Rng) -> Result<()> {
     }
 }
 
-pub(super) fn pixels(r: &mut Recording, coordinates: &[[u16; 2]]) -> Result<()> {
-    let sensor = whole(r)?;
-    let mut dropped = vec![false; area(sensor)];
-    for &[x, y] in coordinates {
-        if !sensor.contains(x, y) {
-            let expected = format!("a pixel of the sensor of {sensor}");
-            return Err(Error::invalid(
-                "coordinate",
-                "drop_pixel",
-                expected,
-                format!("({x}, {y})"),
-            ));
-        }
-        dropped[pixel(sensor, x, y)] = true;
-    }
-    r.events.retain(|e| !dropped[pixel(sensor, e.x, e.y)]);
-    Ok(())
-}
-
 pub(super) fn random_pixels(r: &mut Recording, p: f64, rng: &mut Rng) -> Result<()> {
     let sensor = whole(r)?;
     inside("p", p, SHARE)?;

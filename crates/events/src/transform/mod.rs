@@ -18,6 +18,7 @@
 //! # Ok::<(), cortado_base::Error>(())
 //! ```
 
+mod change;
 mod downsample;
 mod drop;
 pub mod filter;
@@ -126,7 +127,7 @@ impl Transform {
 
 /// A number, or a range from which it is drawn uniformly for each recording.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number or a range [low, high]")]
 pub enum Draw {
     /// Always this.
     Fixed(f64),

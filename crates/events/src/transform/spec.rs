@@ -1,17 +1,11 @@
-//! The changes by name, with their parameters, and which function does each.
+//! The changes by name, with their parameters.
 
-use cortado_base::Result;
-use cortado_base::rng::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::downsample::{self, Method};
-use super::filter::{self, Neighbours};
-use super::{
-    Decay, Draw, Outliers, Output, drop, frames, hats, noise, sensor, spatial, spikes, surface,
-    time, voxel, whole,
-};
-use crate::event::{Geometry, Recording};
-use crate::slice::{Cut, Rest, Slicer};
+use super::downsample::Method;
+use super::filter::Neighbours;
+use super::{Decay, Draw, Outliers};
+use crate::slice::{Cut, Rest};
 
 /// A change to a recording.
 ///
@@ -204,7 +198,7 @@ pub enum Transform {
         /// Column and row of each.
         coordinates: Vec<[u16; 2]>,
     },
-    /// Drops the events of pixels that fire too often: [`filter::HotPixels`].
+    /// Drops the events of pixels that fire too often: [`HotPixels`](super::filter::HotPixels).
     ///
     /// # Deviations
     /// Rates are events over the duration of the recording (last - first + 1 microseconds).
@@ -226,7 +220,7 @@ pub enum Transform {
         /// One in so many.
         n: u32,
     },
-    /// Background activity: keeps an event that enough neighbours support, see [`filter::Background`] (`delbruck2008`).
+    /// Background activity: keeps an event that enough neighbours support, see [`Background`](super::filter::Background) (`delbruck2008`).
     ///
     /// # Deviations
     /// A pixel that never fired supports nothing, where Tonic lets the first `filter_time` of a recording pass.
@@ -240,7 +234,7 @@ pub enum Transform {
         #[serde(default = "once")]
         support: u8,
     },
-    /// Drops events of light that flickers at a frequency of a band, see [`filter::Flicker`].
+    /// Drops events of light that flickers at a frequency of a band, see [`Flicker`](super::filter::Flicker).
     Flicker {
         /// Lowest and highest frequency in hertz.
         band: [f64; 2],
@@ -248,7 +242,7 @@ pub enum Transform {
         #[serde(default = "thrice")]
         cycles: u32,
     },
-    /// Drops events of a pixel that come less than `delta` after the last one, see [`filter::Refractory`].
+    /// Drops events of a pixel that come less than `delta` after the last one, see [`Refractory`](super::filter::Refractory).
     ///
     /// # Deviations
     /// Counted from the last event that was kept, not from the last one that came, unless `paralysable`; an event at
@@ -282,18 +276,18 @@ pub enum Transform {
     /// Numbers of events, `[T, P, H, W]`, see [`Frames`](super::Frames).
     ///
     /// # Deviations
-    /// Counts have 32 bits and do not overflow; windows are those of [`Slicer`], so that no event between start and end
+    /// Counts have 32 bits and do not overflow; windows are those of [`Slicer`](crate::slice::Slicer), so that no event between start and end
     /// is lost; a recording without events gives frames of the right shape.
     ToFrame {
         /// Windows, a frame each.
         cut: Cut,
-        /// As [`Slicer::start`].
+        /// As [`Slicer::start`](crate::slice::Slicer::start).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         start: Option<u64>,
-        /// As [`Slicer::end`].
+        /// As [`Slicer::end`](crate::slice::Slicer::end).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         end: Option<u64>,
-        /// As [`Slicer::rest`].
+        /// As [`Slicer::rest`](crate::slice::Slicer::rest).
         #[serde(default)]
         rest: Rest,
         /// Whether both polarities are counted together, P being 1.
@@ -392,175 +386,6 @@ pub enum Transform {
         #[serde(default)]
         merge: bool,
     },
-}
-
-impl Transform {
-    /// Changes `r`, or gives what is no recording.
-    pub(super) fn change(&self, r: &mut Recording, rng: &mut Rng) -> Result<Option<Output>> {
-        match self.clone() {
-            Self::Sort {} => r.events.sort(),
-            Self::Crop {
-                x,
-                y,
-                width,
-                height,
-            } => {
-                spatial::crop(r, [x.into(), y.into()], Geometry { width, height });
-            }
-            Self::CenterCrop { width, height } => spatial::center(r, Geometry { width, height })?,
-            Self::RandomCrop { width, height } => {
-                spatial::random(r, Geometry { width, height }, rng)?
-            }
-            Self::RandomFlipLr { p } => spatial::flip(r, p, true, rng)?,
-            Self::RandomFlipUd { p } => spatial::flip(r, p, false, rng)?,
-            Self::Downsample {
-                time_factor,
-                width,
-                height,
-                unique,
-            } => {
-                downsample::scale(r, time_factor, [width, height], unique)?;
-            }
-            Self::EventDownsampling {
-                width,
-                height,
-                method,
-            } => {
-                downsample::events(r, Geometry { width, height }, &method)?;
-            }
-            Self::SpatialJitter {
-                var_x,
-                var_y,
-                sigma_xy,
-                outliers,
-            } => {
-                spatial::jitter(r, [var_x, sigma_xy, var_y], outliers, rng)?;
-            }
-            Self::CropTime { start, end } => time::crop(r, start..end.unwrap_or(u64::MAX)),
-            Self::TimeAlignment {} => time::align(r),
-            Self::TimeJitter {
-                std,
-                outliers,
-                sort,
-            } => time::jitter(r, std, outliers, rng).map(|()| {
-                if sort {
-                    r.events.sort()
-                }
-            })?,
-            Self::TimeSkew {
-                coefficient,
-                offset,
-            } => time::skew(r, coefficient, offset, rng)?,
-            Self::RandomTimeReversal { p, flip_polarities } => {
-                time::reverse(r, p, flip_polarities, rng)?
-            }
-            Self::DropEvent { p } => drop::events(r, p, rng)?,
-            Self::DropEventByTime { duration_ratio } => drop::by_time(r, duration_ratio, rng)?,
-            Self::DropEventByArea { area_ratio } => drop::by_area(r, area_ratio, rng)?,
-            Self::EventDrop {} => drop::any(r, rng)?,
-            Self::DropPixel { coordinates } => drop::pixels(r, &coordinates)?,
-            Self::RandomDropPixel { p } => drop::random_pixels(r, p, rng)?,
-            Self::Decimation { n } => drop::decimate(r, n)?,
-            Self::HotPixels {
-                frequency,
-                deviations,
-            } => {
-                let mut pixels = filter::HotPixels::new(sensor(r)?)?;
-                pixels.learn(r.events.view());
-                filter::apply(&mut pixels.mask(frequency, deviations)?, r);
-            }
-            Self::Denoise {
-                filter_time,
-                neighbours,
-                support,
-            } => {
-                filter::apply(
-                    &mut filter::Background::new(sensor(r)?, filter_time, neighbours, support)?,
-                    r,
-                );
-            }
-            Self::Flicker { band, cycles } => {
-                filter::apply(&mut filter::Flicker::new(sensor(r)?, band, cycles)?, r)
-            }
-            Self::RefractoryPeriod { delta, paralysable } => {
-                let delta = delta.pick(rng, "delta", super::POSITIVE)?.round() as u64;
-                filter::apply(
-                    &mut filter::Refractory::new(sensor(r)?, delta, paralysable)?,
-                    r,
-                );
-            }
-            Self::MergePolarities {} => r.events.slots().p.fill(false),
-            Self::RandomFlipPolarity { p, all } => noise::flip_polarity(r, p, all, rng)?,
-            Self::UniformNoise { n } => noise::uniform(r, n, rng)?,
-            Self::ToFrame {
-                cut,
-                start,
-                end,
-                rest,
-                merge,
-            } => {
-                let slicer = Slicer {
-                    cut,
-                    start,
-                    end,
-                    rest,
-                };
-                let geometry = sensor(r)?;
-                let slices = slicer.slices(r.events.view(), &r.triggers)?;
-                return frames::count(&slices, geometry, merge).map(|f| Some(Output::Counts(f)));
-            }
-            Self::ToImage { merge } => {
-                return frames::image(r.events.view(), sensor(r)?, merge)
-                    .map(|f| Some(Output::Counts(f)));
-            }
-            Self::ToBinaRep { n_frames, n_bits } => {
-                return frames::binary(r.events.view(), sensor(r)?, n_frames, n_bits)
-                    .map(|f| Some(Output::Values(f)));
-            }
-            Self::ToVoxelGrid { n_bins } => {
-                return voxel::grid(r.events.view(), whole(r)?, n_bins)
-                    .map(|f| Some(Output::Values(f)));
-            }
-            Self::ToTimesurface { dt, tau, decay } => {
-                return surface::surfaces(r.events.view(), whole(r)?, dt, decay.over(tau)?)
-                    .map(|f| Some(Output::Values(f)));
-            }
-            Self::ToAveragedTimesurface {
-                surface_size,
-                cell_size,
-                time_window,
-                tau,
-                decay,
-            } => {
-                let options = hats::Options {
-                    surface: surface_size,
-                    cell: cell_size,
-                    window: time_window,
-                    fade: decay.over(tau)?,
-                };
-                return hats::histograms(r.events.view(), whole(r)?, &options)
-                    .map(|f| Some(Output::Values(f)));
-            }
-            Self::ToSpikes {
-                dt,
-                steps,
-                start,
-                binary,
-                merge,
-            } => {
-                let options = spikes::Options {
-                    dt,
-                    steps,
-                    start,
-                    binary,
-                    merge,
-                };
-                return spikes::spikes(r.events.view(), whole(r)?, &options)
-                    .map(|s| Some(Output::Spikes(s)));
-            }
-        }
-        Ok(None)
-    }
 }
 
 fn half() -> f64 {

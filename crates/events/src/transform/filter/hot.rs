@@ -93,6 +93,27 @@ pub struct PixelMask {
 }
 
 impl PixelMask {
+    /// Drops the events of these columns and rows.
+    ///
+    /// # Errors
+    /// A pixel that is not on the sensor; a sensor of more than 2^26 pixels.
+    pub fn new(geometry: Geometry, coordinates: &[[u16; 2]]) -> Result<Self> {
+        let mut hot = vec![false; area(within_memory(geometry)?)];
+        for &[x, y] in coordinates {
+            if !geometry.contains(x, y) {
+                let expected = format!("a pixel of the sensor of {geometry}");
+                return Err(Error::invalid(
+                    "coordinate",
+                    "pixels to drop",
+                    expected,
+                    format!("({x}, {y})"),
+                ));
+            }
+            hot[pixel(geometry, x, y)] = true;
+        }
+        Ok(Self { geometry, hot })
+    }
+
     /// Column and row of the pixels whose events are dropped, row by row.
     pub fn pixels(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
         let width = usize::from(self.geometry.width).max(1);

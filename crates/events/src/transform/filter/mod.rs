@@ -31,6 +31,41 @@ pub trait Filter {
     fn filter(&mut self, view: View<'_>, out: &mut Events);
 }
 
+/// Filters one after the other.
+#[derive(Default)]
+pub struct Chain {
+    filters: Vec<Box<dyn Filter + Send>>,
+    /// What passed one of them and goes to the next.
+    between: [Events; 2],
+}
+
+impl Chain {
+    /// The filters, the first one first.
+    pub fn new(filters: Vec<Box<dyn Filter + Send>>) -> Self {
+        Self {
+            filters,
+            between: Default::default(),
+        }
+    }
+}
+
+impl Filter for Chain {
+    fn filter(&mut self, view: View<'_>, out: &mut Events) {
+        let Some((last, first)) = self.filters.split_last_mut() else {
+            return out.append(view);
+        };
+        let [from, to] = &mut self.between;
+        from.clear();
+        from.append(view);
+        for filter in first {
+            to.clear();
+            filter.filter(from.view(), to);
+            std::mem::swap(from, to);
+        }
+        last.filter(from.view(), out);
+    }
+}
+
 /// Filters a whole recording.
 pub(super) fn apply(filter: &mut dyn Filter, r: &mut Recording) {
     let mut out = Events::new();
