@@ -32,6 +32,8 @@ def expelliarmus(path, name):
         start = time.perf_counter()
         events = wizard.read(path)
         best = min(best, time.perf_counter() - start)
+        if events is None:
+            return None
         count = len(events)
     return count, best
 
@@ -44,11 +46,15 @@ def main():
         line = f"{os.path.basename(path):26} {memory['format']:8} {memory['events_per_second'] / 1e6:8.1f} {memory['of_copy']:8.2f}"
         line += f" {read['events_per_second'] / 1e6:8.1f}"
         if memory["format"] in ("dat", "evt2", "evt3"):
-            count, seconds = expelliarmus(path, memory["format"])
-            rate = count / seconds
-            line += f" {rate / 1e6:13.1f} {read['events_per_second'] / rate:6.1f}"
-            if count != memory["events"]:
-                line += f"   ({count} events, {memory['events']} here)"
+            other = expelliarmus(path, memory["format"])
+            if other is None:
+                line += "  cannot read it"
+            else:
+                count, seconds = other
+                rate = count / seconds
+                line += f" {rate / 1e6:13.1f} {read['events_per_second'] / rate:6.1f}"
+                if count != memory["events"]:
+                    line += f"   ({count} events, {memory['events']} here)"
         print(line, flush=True)
     print(f"{all['threads']} threads; a plain copy reads and writes {all['copy_bytes_per_second'] / 1e9:.1f} GB a second")
 

@@ -55,11 +55,22 @@ impl Machine for Evt2 {
 
     fn scan(&self, words: &[u8]) -> Scan {
         let mut scan = Scan::default();
-        for word in words.as_chunks::<4>().0 {
-            let word = u32::from_le_bytes(*word);
-            scan.events += usize::from(word >> 28 <= 1);
-            if word >> 28 == TIME_HIGH && scan.highs.last() != Some(&high(word)) {
-                scan.highs.push(high(word));
+        for block in words.as_chunks::<4>().0.chunks(RUN) {
+            let (mut events, mut times) = (0, 0);
+            for word in block {
+                let kind = u32::from_le_bytes(*word) >> 28;
+                events += u32::from(kind <= 1);
+                times |= u32::from(kind == TIME_HIGH);
+            }
+            scan.events += events as usize;
+            if times == 0 {
+                continue;
+            }
+            for word in block {
+                let word = u32::from_le_bytes(*word);
+                if word >> 28 == TIME_HIGH && scan.highs.last() != Some(&high(word)) {
+                    scan.highs.push(high(word));
+                }
             }
         }
         scan
@@ -85,40 +96,96 @@ impl Machine for Evt2 {
 
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
         let mut n = 0;
-        let Geometry { width, height } = out.geometry;
-        for (i, word) in words.as_chunks::<4>().0.iter().enumerate() {
-            let word = u32::from_le_bytes(*word);
-            let kind = word >> 28;
-            let low = u64::from(word >> 22 & 0x3f);
-            match (kind, self.high) {
-                (0 | 1, Some(high)) => {
-                    let (x, y) = ((word >> 11) as u16 & LARGEST, word as u16 & LARGEST);
-                    if x >= width || y >= height {
-                        out.outside(i, 4, x, y)?;
-                        continue;
-                    }
-                    out.slots.t[n] = high + low;
-                    out.slots.x[n] = x;
-                    out.slots.y[n] = y;
-                    out.slots.p[n] = kind == 1;
-                    n += 1;
+        for (i, block) in words.as_chunks::<4>().0.chunks(RUN).enumerate() {
+            if let (Some(high), Ok(block)) = (self.high, block.try_into())
+                && events(block, high, n, out)
+            {
+                n += RUN;
+                continue;
+            }
+            for (k, word) in block.iter().enumerate() {
+                n = self.word(u32::from_le_bytes(*word), (RUN * i + k, n), out)?;
+            }
+        }
+        Ok(n)
+    }
+}
+
+/// Words that are looked at together; between two of time there are a hundred and more of events.
+const RUN: usize = 16;
+
+/// Puts words that are all events of the sensor to place `n`; `false` if they are not, or there is no room.
+///
+/// Without a branch for a word, so that a processor can take many at once.
+#[inline(always)]
+fn events(block: &[[u8; 4]; RUN], high: u64, n: usize, out: &mut Output<'_>) -> bool {
+    let words = block.map(u32::from_le_bytes);
+    let Geometry { width, height } = out.geometry;
+    let (mut other, mut outside) = (0, false);
+    for word in words {
+        let (x, y) = ((word >> 11) as u16 & LARGEST, word as u16 & LARGEST);
+        other |= word >> 29;
+        outside |= (x >= width) | (y >= height);
+    }
+    let slots = &mut out.slots;
+    let end = n + RUN;
+    if other != 0 || outside || end > slots.t.len() {
+        return false;
+    }
+    let (t, x) = (&mut slots.t[n..end], &mut slots.x[n..end]);
+    let (y, p) = (&mut slots.y[n..end], &mut slots.p[n..end]);
+    for k in 0..RUN {
+        t[k] = high + u64::from(words[k] >> 22 & 0x3f);
+    }
+    for k in 0..RUN {
+        x[k] = (words[k] >> 11) as u16 & LARGEST;
+        y[k] = words[k] as u16 & LARGEST;
+    }
+    for k in 0..RUN {
+        p[k] = words[k] >> 28 == 1;
+    }
+    true
+}
+
+impl Evt2 {
+    /// Reads any word, the `i`th, after `n` events.
+    #[inline]
+    fn word(
+        &mut self,
+        word: u32,
+        (i, mut n): (usize, usize),
+        out: &mut Output<'_>,
+    ) -> Result<usize> {
+        let kind = word >> 28;
+        let low = u64::from(word >> 22 & 0x3f);
+        match (kind, self.high) {
+            (0 | 1, Some(high)) => {
+                let (x, y) = ((word >> 11) as u16 & LARGEST, word as u16 & LARGEST);
+                if !out.geometry.contains(x, y) {
+                    out.outside(i, 4, x, y)?;
+                    return Ok(n);
                 }
-                (TIME_HIGH, _) => {
-                    let before = self.clock.wraps();
-                    self.high = Some(self.clock.unwrap(high(word)));
-                    out.report.wraps += self.clock.wraps() - before;
-                }
-                (TRIGGER, Some(high)) => out.triggers.push(Trigger {
-                    t: high + low,
-                    id: (word >> 8 & 0x1f) as u16,
-                    value: word & 1 == 1,
-                }),
-                (0 | 1 | TRIGGER, None) => out.report.untimed += 1,
-                (kind, _) if OTHERS.contains(&kind) => {}
-                _ => {
-                    let expected = "type 0, 1, 8, 10 or 13 to 15 in the upper four bits";
-                    out.unknown(i, 4, expected, word.into())?;
-                }
+                out.slots.t[n] = high + low;
+                out.slots.x[n] = x;
+                out.slots.y[n] = y;
+                out.slots.p[n] = kind == 1;
+                n += 1;
+            }
+            (TIME_HIGH, _) => {
+                let before = self.clock.wraps();
+                self.high = Some(self.clock.unwrap(high(word)));
+                out.report.wraps += self.clock.wraps() - before;
+            }
+            (TRIGGER, Some(high)) => out.triggers.push(Trigger {
+                t: high + low,
+                id: (word >> 8 & 0x1f) as u16,
+                value: word & 1 == 1,
+            }),
+            (0 | 1 | TRIGGER, None) => out.report.untimed += 1,
+            (kind, _) if OTHERS.contains(&kind) => {}
+            _ => {
+                let expected = "type 0, 1, 8, 10 or 13 to 15 in the upper four bits";
+                out.unknown(i, 4, expected, word.into())?;
             }
         }
         Ok(n)
