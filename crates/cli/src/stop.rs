@@ -104,7 +104,7 @@ pub fn code(done: Result<()>) -> ExitCode {
                 ExitCode::from((SIGNALLED + stopped.signal) as u8)
             }
             None => {
-                eprintln!("error: {e:#}");
+                eprintln!("error: {}", sentence(&e));
                 match e.downcast_ref::<Unreadable>() {
                     Some(_) => ExitCode::from(2),
                     None => ExitCode::FAILURE,
@@ -112,6 +112,19 @@ pub fn code(done: Result<()>) -> ExitCode {
             }
         },
     }
+}
+
+/// An error and its causes, each once: some say their cause themselves.
+fn sentence(e: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in e.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Whether whoever read our output has enough of it.

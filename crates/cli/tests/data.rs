@@ -141,7 +141,16 @@ fn the_list_and_unknown_names() {
         .collect();
     assert_eq!(
         names,
-        ["fashion-mnist", "fsdd", "mnist", "shd", "ssc", "yin-yang"]
+        [
+            "fashion-mnist",
+            "fsdd",
+            "mnist",
+            "n-caltech101",
+            "n-mnist",
+            "shd",
+            "ssc",
+            "yin-yang"
+        ]
     );
     assert_eq!(result["data"][2]["bytes"], 11_594_722);
     let unknown = cortado(&["get", "nope"]).output().unwrap();

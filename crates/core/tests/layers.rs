@@ -41,6 +41,33 @@ fn files(path: &Path, out: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+/// A crate of this repository may use those before it.
+#[test]
+fn crates_run_one_way() {
+    let crates = ["base", "core", "events", "plot", "data", "cli"];
+    let package = |name: &str| match name {
+        "core" => "cortado".to_string(),
+        name => format!("cortado-{name}"),
+    };
+    for (height, name) in crates.iter().enumerate() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(name)
+            .join("Cargo.toml");
+        let table: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+        let used = table["dependencies"].as_table().unwrap();
+        for other in crates[height..]
+            .iter()
+            .filter(|c| used.contains_key(&package(c)))
+        {
+            panic!("{name} uses {other}");
+        }
+        // Recordings and pictures know of no network.
+        let alone = ["events", "plot"].contains(name);
+        assert!(!(alone && used.contains_key("cortado")), "{name} uses core");
+    }
+}
+
 #[test]
 fn dependencies_run_one_way() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

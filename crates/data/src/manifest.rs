@@ -1,6 +1,6 @@
 //! Manifests: what a public data set consists of, where it lies, and how it is recognised.
 //!
-//! A manifest is a TOML file. Six are built in ([`Manifest::names`]); `cortado data get` also takes one of
+//! A manifest is a TOML file. Eight are built in ([`Manifest::names`]); `cortado data get` also takes one of
 //! the user's own:
 //!
 //! ```toml
@@ -39,13 +39,18 @@ use crate::hash::Checksum;
 use crate::unpack::{self, Format};
 
 /// Manifests built in, by name.
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 8] = [
     (
         "fashion-mnist",
         include_str!("../manifests/fashion-mnist.toml"),
     ),
     ("fsdd", include_str!("../manifests/fsdd.toml")),
     ("mnist", include_str!("../manifests/mnist.toml")),
+    (
+        "n-caltech101",
+        include_str!("../manifests/n-caltech101.toml"),
+    ),
+    ("n-mnist", include_str!("../manifests/n-mnist.toml")),
     ("shd", include_str!("../manifests/shd.toml")),
     ("ssc", include_str!("../manifests/ssc.toml")),
     ("yin-yang", include_str!("../manifests/yin-yang.toml")),

@@ -3,7 +3,10 @@
 //! ```text
 //! NAME/train/CLASS/any.es      NAME/test/CLASS/other.es        as of N-MNIST (Train, Test), DVS-Lip, N-CARS
 //! NAME/CLASS/any.bin                                           as of N-Caltech101, CIFAR10-DVS
+//! NAME/trials_to_train.txt, any.aedat, any_labels.csv           as of DVS128 Gesture
 //! ```
+//! Folders may lie one deeper, as archives unpack (`Caltech101`, `DvsGesture`).
+//!
 //! Files are of any format that `cortado-events` reads, found from what is in them. Times are those of the file.
 
 use std::path::{Path, PathBuf};
@@ -40,6 +43,14 @@ pub fn load(
     transforms: &Pipeline,
     seed: u64,
 ) -> Result<Split> {
+    let deeper = entries(folder)?;
+    let folder = match &deeper[..] {
+        [only] if only.is_dir() => only,
+        _ => folder,
+    };
+    if folder.join("trials_to_train.txt").is_file() {
+        return gestures(name, folder, split, transforms, seed);
+    }
     let part = |names: [&str; 2]| {
         names
             .map(|n| folder.join(n))
@@ -102,13 +113,92 @@ pub fn load(
             .filter(|(f, _)| f.test == test);
         let spikes = chosen.clone().map(|(f, r)| channels(r, sensor, &f.path));
         let labels = chosen.map(|(f, _)| f.class).collect();
-        let shape = vec![2, usize::from(sensor.height), usize::from(sensor.width)];
+        let shape = vec![2, sensor.height.into(), sensor.width.into()];
         Dataset::spikes(shape, spikes.collect::<Result<_>>()?, classes.len(), labels)
     };
     Ok(Split {
         name: name.into(),
         train: make(false)?,
         test: make(true)?,
+    })
+}
+
+/// Gestures of recordings that lists name, each cut out at the times of a table beside it: class from 1 on, first
+/// microsecond, first that is no longer of it. Times begin at 0.
+fn gestures(
+    name: &str,
+    folder: &Path,
+    split: &str,
+    transforms: &Pipeline,
+    seed: u64,
+) -> Result<Split> {
+    if !matches!(split, "" | "official") {
+        return Err(Error::invalid(
+            "split",
+            name,
+            "official",
+            format!("'{split}'"),
+        ));
+    }
+    let text =
+        |file: &Path| std::fs::read_to_string(file).map_err(|e| Error::io("cannot read", file, e));
+    let part = |list: &str, first: u32| -> Result<Dataset> {
+        let names = text(&folder.join(list))?;
+        let files: Vec<&str> = names
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect();
+        let cut = |file: &&str| -> Result<Vec<(u32, Recording)>> {
+            let path = folder.join(file);
+            let table =
+                path.with_file_name(format!("{}_labels.csv", file.trim_end_matches(".aedat")));
+            let (all, _) = read(&path, &Options::default())?;
+            let mut cut = Vec::new();
+            for (i, line) in text(&table)?.lines().enumerate().skip(1) {
+                let numbers: Vec<u64> = line
+                    .split(',')
+                    .filter_map(|n| n.trim().parse().ok())
+                    .collect();
+                let &[class @ 1..=11, from, until] = &numbers[..] else {
+                    let at = format!("{}, line {}", table.display(), i + 1);
+                    let expected = "a class from 1 to 11 and two times";
+                    return Err(Error::invalid("label", at, expected, format!("'{line}'")));
+                };
+                let mut one = Recording {
+                    geometry: Some(Geometry::new(128, 128)),
+                    ..Recording::default()
+                };
+                one.events
+                    .extend(all.events.iter().filter(|e| (from..until).contains(&e.t)));
+                one.rebase(from);
+                cut.push((class as u32 - 1, one));
+            }
+            Ok(cut)
+        };
+        let all: Vec<Vec<(u32, Recording)>> = files.par_iter().map(cut).collect::<Result<_>>()?;
+        let mut sensor = Geometry::new(128, 128);
+        let (mut spikes, mut labels) = (Vec::new(), Vec::new());
+        for (i, (class, one)) in all.into_iter().flatten().enumerate() {
+            let key = Key {
+                seed,
+                sample: first + i as u32,
+                epoch: 0,
+            };
+            let one = changed(one, transforms, key)?;
+            sensor = one.geometry.unwrap_or(sensor);
+            spikes.push(channels(&one, sensor, &folder.join(list))?);
+            labels.push(class);
+        }
+        let shape = vec![2, sensor.height.into(), sensor.width.into()];
+        Dataset::spikes(shape, spikes, 11, labels)
+    };
+    let train = part("trials_to_train.txt", 0)?;
+    let test = part("trials_to_test.txt", train.len() as u32)?;
+    Ok(Split {
+        name: name.into(),
+        train,
+        test,
     })
 }
 

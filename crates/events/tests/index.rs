@@ -9,10 +9,15 @@ use cortado_events::{Event, Geometry, Options, Reader, Recording, write};
 fn recording(format: Format) -> Recording {
     let late = format != Format::Es;
     let event = |i: u64| Event {
-        t: 300 * i + if late && i % 7 == 0 { 20_000 } else { 0 },
+        t: 300 * i
+            + if late && i.is_multiple_of(7) {
+                20_000
+            } else {
+                0
+            },
         x: (i * 7 % 300) as u16,
         y: (i / 40 % 200) as u16,
-        p: i % 3 == 0,
+        p: i.is_multiple_of(3),
     };
     let mut r = Recording {
         geometry: Some(Geometry::new(320, 240)),

@@ -259,7 +259,8 @@ impl Maker {
 }
 
 impl Collect for Maker {
-    fn collect(&mut self, events: View<'_>, _triggers: &[Trigger]) -> Result<()> {
+    fn collect(&mut self, events: View<'_>, triggers: &[Trigger]) -> Result<()> {
+        super::records::no_triggers(triggers, "HDF5 of columns")?;
         let Some((first, last)) = events.span() else {
             return Ok(());
         };

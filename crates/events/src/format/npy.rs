@@ -216,7 +216,8 @@ impl Encode for Encoder {
         Ok(())
     }
 
-    fn encode(&mut self, events: View<'_>, _triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()> {
+    fn encode(&mut self, events: View<'_>, triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()> {
+        super::records::no_triggers(triggers, "NumPy")?;
         out.reserve(13 * events.len());
         for event in events.iter() {
             let Ok(t) = i64::try_from(event.t) else {

@@ -205,7 +205,8 @@ impl Maker {
 }
 
 impl Collect for Maker {
-    fn collect(&mut self, events: View<'_>, _triggers: &[Trigger]) -> Result<()> {
+    fn collect(&mut self, events: View<'_>, triggers: &[Trigger]) -> Result<()> {
+        super::records::no_triggers(triggers, "NumPy")?;
         if let Some(t) = events.t.iter().find(|&&t| t >> 63 != 0) {
             return Err(Error::invalid("time", "an event", "at most 2^63 - 1 us", t));
         }

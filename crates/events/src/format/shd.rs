@@ -269,7 +269,8 @@ impl Line {
 }
 
 impl Collect for Line {
-    fn collect(&mut self, events: View<'_>, _triggers: &[Trigger]) -> Result<()> {
+    fn collect(&mut self, events: View<'_>, triggers: &[Trigger]) -> Result<()> {
+        super::records::no_triggers(triggers, "HDF5 of spikes")?;
         for event in events.iter() {
             if event.y != 0 || !event.p || event.t >= LATEST {
                 let at = format!("the event at {} us", event.t);

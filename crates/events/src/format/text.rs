@@ -442,7 +442,8 @@ impl Encode for Encoder {
         Ok(())
     }
 
-    fn encode(&mut self, events: View<'_>, _triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()> {
+    fn encode(&mut self, events: View<'_>, triggers: &[Trigger], out: &mut Vec<u8>) -> Result<()> {
+        super::records::no_triggers(triggers, "text")?;
         out.reserve(20 * events.len());
         let separator = if self.csv { b',' } else { b' ' };
         for Event { t, x, y, p } in events.iter() {

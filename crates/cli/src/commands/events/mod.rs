@@ -205,6 +205,9 @@ pub struct Target {
     /// Format to write, where the ending of the name does not say it
     #[arg(long, value_parser = format)]
     to: Option<Format>,
+    /// Leave out the edges of trigger inputs, which many formats cannot hold
+    #[arg(long)]
+    drop_triggers: bool,
     /// Let times begin at 0: the first event's time is taken from all
     #[arg(long)]
     zero: bool,
@@ -241,8 +244,11 @@ impl Target {
         format_of(&self.out, self.to)
     }
 
-    /// Lets times begin at 0, if that is wanted.
+    /// Lets times begin at 0 and leaves triggers out, if that is wanted.
     fn settle(&self, all: &mut Recording) {
+        if self.drop_triggers {
+            all.triggers.clear();
+        }
         if let (true, Some(&first)) = (self.zero, all.events.view().t.first()) {
             all.rebase(first);
         }
@@ -278,12 +284,16 @@ fn copy_from(
     target.format()?;
     let mut writer: Option<Writer> = None;
     let mut first = None;
-    let mut events = 0;
+    let (mut events, mut dropped) = (0, 0);
     source.for_each(&mut reader, |batch| {
         let more = change(batch)?;
         if target.zero {
             first = first.or(batch.events.view().t.first().copied());
             batch.rebase(first.unwrap_or(0));
+        }
+        if target.drop_triggers {
+            dropped += batch.triggers.len();
+            batch.triggers.clear();
         }
         events += batch.events.len();
         match &mut writer {
@@ -302,6 +312,9 @@ fn copy_from(
     let report = reader.report();
     let mut err = std::io::stderr();
     writeln!(err, "{events} events to {}", target.format()?.title())?;
+    if dropped > 0 {
+        writeln!(err, "left out: {dropped} triggers")?;
+    }
     for what in report.assumptions() {
         writeln!(err, "assumed: {what}")?;
     }
