@@ -12,6 +12,7 @@ mod evt2;
 mod evt21;
 mod evt3;
 mod mat;
+mod mcap;
 mod nmnist;
 mod npy;
 mod npz;
@@ -220,6 +221,7 @@ impl Format {
             Self::Dat => Box::new(dat::Decoder::new(options)),
             Self::Es => Box::new(es::Decoder::new(options)),
             Self::Mat => Box::new(mat::Decoder::new(options)),
+            Self::Mcap => Box::new(mcap::Decoder::new(options)),
             Self::Nmnist => Box::new(nmnist::Decoder::new(options)),
             Self::Evt2 => Box::new(words::Decoder::<evt2::Evt2>::new(options)),
             Self::Evt21 => Box::new(words::Decoder::<evt21::Evt21>::new(options)),
