@@ -11,6 +11,8 @@ mod es;
 mod evt2;
 mod evt21;
 mod evt3;
+mod mat;
+mod mcap;
 mod nmnist;
 mod npy;
 mod npz;
@@ -218,6 +220,8 @@ impl Format {
             Self::Bs3 => Box::new(slayer::Decoder::new(options, true)),
             Self::Dat => Box::new(dat::Decoder::new(options)),
             Self::Es => Box::new(es::Decoder::new(options)),
+            Self::Mat => Box::new(mat::Decoder::new(options)),
+            Self::Mcap => Box::new(mcap::Decoder::new(options)),
             Self::Nmnist => Box::new(nmnist::Decoder::new(options)),
             Self::Evt2 => Box::new(words::Decoder::<evt2::Evt2>::new(options)),
             Self::Evt21 => Box::new(words::Decoder::<evt21::Evt21>::new(options)),

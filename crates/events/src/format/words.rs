@@ -107,6 +107,16 @@ impl<M: Machine> Decoder<M> {
         }
     }
 
+    /// One of words that stand elsewhere than in a RAW file, without a header.
+    pub fn begun(sensor: Option<Geometry>) -> Self {
+        Self {
+            options: Options::default(),
+            machine: Some(M::new(&Header::default())),
+            looked: false,
+            geometry: sensor.unwrap_or(EVERYWHERE),
+        }
+    }
+
     /// Reads the header, if that was not done, and as much of the words as the machine wants to see before the first;
     /// gives the number of bytes of the header, or nothing while bytes are missing.
     fn begin(

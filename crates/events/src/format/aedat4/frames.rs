@@ -6,7 +6,7 @@ use super::{flat, lz4};
 
 /// How bodies are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     None,
     Lz4,
     Zstd,
@@ -20,7 +20,7 @@ const RATIO_LZ4: usize = 255;
 
 /// Takes bodies out of frames; its memory is used again.
 #[derive(Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// What was taken out last stands at the start; it never gets shorter, so that it is cleared once only.
     bytes: Vec<u8>,
     zstd: Option<rust_zstd::Decompressor>,

@@ -34,11 +34,11 @@ mod packet;
 mod whole;
 
 pub(crate) use encode::Encoder;
+pub(super) use frames::{Compression, Frames};
 pub(crate) use whole::whole;
 
 use cortado_base::Result;
 
-use self::frames::{Compression, Frames};
 use self::header::Header;
 use super::{Decode, Options, Piece};
 use crate::event::{Geometry, Recording};
