@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> Result<()> {
     let Output::Events(mut all) = pipeline.run(all, key)? else {
         bail!("transforms: expected ones that give events, got one that gives an array");
     };
-    args.target.settle(&mut all);
+    args.target.settle(&mut all, &mut None);
     let mut writer = args.target.create(all.geometry)?;
     writer.write(&all)?;
     Ok(writer.finish()?)

@@ -91,6 +91,12 @@ pub struct How {
     /// Size of the sensor, where the file does not say it or says it wrongly, as 640x480
     #[arg(long, value_name = "WxH", value_parser = geometry)]
     geometry: Option<Geometry>,
+    /// Sample of a file that holds several, from 0 on
+    #[arg(long, default_value_t = 0)]
+    sample: usize,
+    /// Order of columns that have no names, as xytp
+    #[arg(long, value_name = "ORDER")]
+    columns: Option<String>,
     /// Stop at the first damage, with its offset in bytes, instead of skipping and counting it
     #[arg(long)]
     strict: bool,
@@ -106,6 +112,8 @@ impl How {
                 Policy::Lenient
             },
             geometry: self.geometry,
+            sample: self.sample,
+            columns: self.columns.clone(),
             ..Options::default()
         }
     }
@@ -244,14 +252,20 @@ impl Target {
         format_of(&self.out, self.to)
     }
 
-    /// Lets times begin at 0 and leaves triggers out, if that is wanted.
-    fn settle(&self, all: &mut Recording) {
-        if self.drop_triggers {
-            all.triggers.clear();
+    /// Lets times begin at 0, `first` being the first event's of the recording, and leaves triggers out, if that is wanted;
+    /// gives their number.
+    fn settle(&self, batch: &mut Recording, first: &mut Option<u64>) -> usize {
+        if self.zero {
+            *first = first.or(batch.events.view().t.first().copied());
+            batch.rebase(first.unwrap_or(0));
         }
-        if let (true, Some(&first)) = (self.zero, all.events.view().t.first()) {
-            all.rebase(first);
-        }
+        let dropped = if self.drop_triggers {
+            batch.triggers.len()
+        } else {
+            0
+        };
+        batch.triggers.truncate(batch.triggers.len() - dropped);
+        dropped
     }
 
     /// Begins it.
@@ -283,30 +297,24 @@ fn copy_from(
 ) -> Result<()> {
     target.format()?;
     let mut writer: Option<Writer> = None;
-    let mut first = None;
+    let (mut first, mut sensor) = (None, source.how.geometry);
     let (mut events, mut dropped) = (0, 0);
     source.for_each(&mut reader, |batch| {
         let more = change(batch)?;
-        if target.zero {
-            first = first.or(batch.events.view().t.first().copied());
-            batch.rebase(first.unwrap_or(0));
-        }
-        if target.drop_triggers {
-            dropped += batch.triggers.len();
-            batch.triggers.clear();
-        }
+        dropped += target.settle(batch, &mut first);
+        sensor = batch.geometry.or(sensor);
         events += batch.events.len();
         match &mut writer {
             Some(writer) => writer.write(batch)?,
             None if batch.events.is_empty() && batch.triggers.is_empty() => {}
             // The sensor is known with the first events.
-            none => none.insert(target.create(batch.geometry)?).write(batch)?,
+            none => none.insert(target.create(sensor)?).write(batch)?,
         }
         Ok(more)
     })?;
     let writer = match writer {
         Some(writer) => writer,
-        None => target.create(source.how.geometry)?,
+        None => target.create(sensor)?,
     };
     writer.finish()?;
     let report = reader.report();
@@ -318,13 +326,9 @@ fn copy_from(
     for what in report.assumptions() {
         writeln!(err, "assumed: {what}")?;
     }
-    if report.damaged() > 0 {
-        writeln!(
-            err,
-            "skipped: {} places of damage, the first: {}",
-            report.damaged(),
-            report.places()[0]
-        )?;
+    if let Some(place) = report.places().first() {
+        let count = report.damaged();
+        writeln!(err, "skipped: {count} places of damage, the first: {place}")?;
     }
     Ok(())
 }
