@@ -16,27 +16,24 @@ use cortado_base::Result;
 
 use super::Encode;
 use super::raw::Header;
-use super::words::{Machine, Output, Scan, advance};
-use crate::clock::Unwrapper;
+use super::words::{Machine, Output, Scan, Upper};
 use crate::event::{Geometry, Trigger, View};
 
 const TIME_HIGH: u32 = 8;
 const TRIGGER: u32 = 10;
 /// Other kinds that carry no event: inertial data, other, continued.
 const OTHERS: [u32; 3] = [0xd, 0xe, 0xf];
-/// Bits of the lower part of time.
-const LOW: u32 = 6;
-/// Bits of the upper part.
-const HIGH: u32 = 28;
+/// Bits of the upper part of time.
+const HIGH: u32 = Upper::BITS[0];
+/// Bits of the lower part.
+const LOW: u32 = Upper::BITS[1];
 /// The largest row or column that a word holds.
 const LARGEST: u16 = 0x7ff;
 
 /// The state of a decoder.
 #[derive(Clone)]
 pub(crate) struct Evt2 {
-    clock: Unwrapper,
-    /// The last upper part of time in microseconds.
-    high: Option<u64>,
+    time: Upper,
 }
 
 fn high(word: u32) -> u64 {
@@ -47,10 +44,7 @@ impl Machine for Evt2 {
     const SIZE: usize = 4;
 
     fn new(_header: &Header) -> Self {
-        Self {
-            clock: Unwrapper::new(1 << (LOW + HIGH)),
-            high: None,
-        }
+        Self { time: Upper::new() }
     }
 
     fn scan(&self, words: &[u8]) -> Scan {
@@ -77,27 +71,21 @@ impl Machine for Evt2 {
     }
 
     fn skip(&mut self, _words: &[u8], scan: &Scan) {
-        self.high = advance(&mut self.clock, &scan.highs).or(self.high);
+        self.time.skip(scan);
     }
 
     fn save(&self) -> Vec<u64> {
-        let [base, last] = self.clock.state();
-        vec![base, last, self.high.unwrap_or(u64::MAX)]
+        self.time.save()
     }
 
     fn load(&mut self, state: &[u64]) -> bool {
-        let &[base, last, high] = state else {
-            return false;
-        };
-        self.clock.set([base, last]);
-        self.high = (high != u64::MAX).then_some(high);
-        true
+        self.time.load(state)
     }
 
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
         let mut n = 0;
         for (i, block) in words.as_chunks::<4>().0.chunks(RUN).enumerate() {
-            if let (Some(high), Ok(block)) = (self.high, block.try_into())
+            if let (Some(high), Ok(block)) = (self.time.last, block.try_into())
                 && events(block, high, n, out)
             {
                 n += RUN;
@@ -158,7 +146,7 @@ impl Evt2 {
     ) -> Result<usize> {
         let kind = word >> 28;
         let low = u64::from(word >> 22 & 0x3f);
-        match (kind, self.high) {
+        match (kind, self.time.last) {
             (0 | 1, Some(high)) => {
                 let (x, y) = ((word >> 11) as u16 & LARGEST, word as u16 & LARGEST);
                 if !out.geometry.contains(x, y) {
@@ -171,11 +159,7 @@ impl Evt2 {
                 out.slots.p[n] = kind == 1;
                 n += 1;
             }
-            (TIME_HIGH, _) => {
-                let before = self.clock.wraps();
-                self.high = Some(self.clock.unwrap(high(word)));
-                out.report.wraps += self.clock.wraps() - before;
-            }
+            (TIME_HIGH, _) => self.time.set(high(word), out.report),
             (TRIGGER, Some(high)) => out.triggers.push(Trigger {
                 t: high + low,
                 id: (word >> 8 & 0x1f) as u16,

@@ -17,8 +17,7 @@ use cortado_base::Result;
 
 use super::Encode;
 use super::raw::Header;
-use super::words::{Machine, Output, Scan, advance};
-use crate::clock::Unwrapper;
+use super::words::{Machine, Output, Scan, Upper};
 use crate::event::{Geometry, Trigger, View};
 use crate::report::Report;
 
@@ -26,10 +25,10 @@ const TIME_HIGH: u64 = 8;
 const TRIGGER: u64 = 10;
 /// Other kinds that carry no event: inertial data, other, continued.
 const OTHERS: [u64; 3] = [0xd, 0xe, 0xf];
-/// Bits of the lower part of time.
-const LOW: u32 = 6;
-/// Bits of the upper part.
-const HIGH: u32 = 28;
+/// Bits of the upper part of time.
+const HIGH: u32 = Upper::BITS[0];
+/// Bits of the lower part.
+const LOW: u32 = Upper::BITS[1];
 /// The largest row or column that a word holds.
 const LARGEST: u16 = 0x7ff;
 /// Words that decide which half comes first.
@@ -38,9 +37,7 @@ const LOOK: usize = 64;
 /// The state of a decoder.
 #[derive(Clone)]
 pub(crate) struct Evt21 {
-    clock: Unwrapper,
-    /// The last upper part of time in microseconds.
-    high: Option<u64>,
+    time: Upper,
     /// Bits by which a word that was read little-endian is turned: 0, or 32 where the upper half comes first.
     turn: u32,
 }
@@ -64,8 +61,7 @@ impl Machine for Evt21 {
 
     fn new(_header: &Header) -> Self {
         Self {
-            clock: Unwrapper::new(1 << (LOW + HIGH)),
-            high: None,
+            time: Upper::new(),
             turn: 0,
         }
     }
@@ -105,21 +101,15 @@ impl Machine for Evt21 {
     }
 
     fn skip(&mut self, _words: &[u8], scan: &Scan) {
-        self.high = advance(&mut self.clock, &scan.highs).or(self.high);
+        self.time.skip(scan);
     }
 
     fn save(&self) -> Vec<u64> {
-        let [base, last] = self.clock.state();
-        vec![base, last, self.high.unwrap_or(u64::MAX)]
+        self.time.save()
     }
 
     fn load(&mut self, state: &[u64]) -> bool {
-        let &[base, last, high] = state else {
-            return false;
-        };
-        self.clock.set([base, last]);
-        self.high = (high != u64::MAX).then_some(high);
-        true
+        self.time.load(state)
     }
 
     fn run(&mut self, words: &[u8], out: &mut Output<'_>) -> Result<usize> {
@@ -127,13 +117,9 @@ impl Machine for Evt21 {
         for (i, word) in words.as_chunks::<8>().0.iter().enumerate() {
             let word = self.turned(*word);
             let low = word >> 54 & 0x3f;
-            match (word >> 60, self.high) {
+            match (word >> 60, self.time.last) {
                 (0 | 1, Some(high)) => n = vector(word, high + low, (i, n), out)?,
-                (TIME_HIGH, _) => {
-                    let before = self.clock.wraps();
-                    self.high = Some(self.clock.unwrap(high(word)));
-                    out.report.wraps += self.clock.wraps() - before;
-                }
+                (TIME_HIGH, _) => self.time.set(high(word), out.report),
                 (TRIGGER, Some(high)) => out.triggers.push(Trigger {
                     t: high + low,
                     id: (word >> 40 & 0x1f) as u16,

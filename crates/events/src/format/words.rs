@@ -305,6 +305,55 @@ pub(crate) fn close_up(events: &mut Events, counts: &[usize], lengths: &[usize])
     events.truncate(to);
 }
 
+/// Time as EVT 2.0 and 2.1 say it: an upper part of 28 bits in units of 64 microseconds, below which each word has 6 bits.
+#[derive(Clone)]
+pub(crate) struct Upper {
+    clock: Unwrapper,
+    /// The last upper part in microseconds, if there was one.
+    pub last: Option<u64>,
+}
+
+impl Upper {
+    /// Bits of the upper part, and of what a word has below it.
+    pub const BITS: [u32; 2] = [28, 6];
+
+    pub fn new() -> Self {
+        Self {
+            clock: Unwrapper::new(1 << (Self::BITS[0] + Self::BITS[1])),
+            last: None,
+        }
+    }
+
+    /// Takes up an upper part.
+    #[inline]
+    pub fn set(&mut self, counter: u64, report: &mut Report) {
+        let before = self.clock.wraps();
+        self.last = Some(self.clock.unwrap(counter));
+        report.wraps += self.clock.wraps() - before;
+    }
+
+    /// As after words that were scanned.
+    pub fn skip(&mut self, scan: &Scan) {
+        self.last = advance(&mut self.clock, &scan.highs).or(self.last);
+    }
+
+    /// As numbers.
+    pub fn save(&self) -> Vec<u64> {
+        let [base, last] = self.clock.state();
+        vec![base, last, self.last.unwrap_or(u64::MAX)]
+    }
+
+    /// From such numbers.
+    pub fn load(&mut self, state: &[u64]) -> bool {
+        let &[base, last, high] = state else {
+            return false;
+        };
+        self.clock.set([base, last]);
+        self.last = (high != u64::MAX).then_some(high);
+        true
+    }
+}
+
 /// Upper parts of time in microseconds through a clock.
 pub(crate) fn advance(clock: &mut Unwrapper, highs: &[u64]) -> Option<u64> {
     highs.iter().map(|&high| clock.unwrap(high)).last()
