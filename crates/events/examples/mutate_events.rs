@@ -1,7 +1,7 @@
 //! Damages recordings of one format for some seconds and says what the reader made of them:
 //!
 //! ```text
-//! cargo run --release -p cortado-events --example mutate -- FORMAT SECONDS [SEED]
+//! cargo run --release -p cortado-events --example mutate_events -- FORMAT SECONDS [SEED]
 //! ```
 //! FORMAT is a name of `cortado events --format`. Whole recordings are those that this crate writes, and the real ones
 //! that `CORTADO_DATA` holds. A format that can be read in pieces is read in pieces, at once and with a stop at the first
@@ -119,7 +119,7 @@ fn main() {
     let number = |i: usize| arguments.get(i).and_then(|a| a.parse::<u64>().ok());
     let named = |name: &String| Format::ALL.iter().find(|f| f.name() == name);
     let (Some(&format), Some(seconds)) = (arguments.first().and_then(named), number(1)) else {
-        eprintln!("mutate FORMAT SECONDS [SEED]");
+        eprintln!("mutate_events FORMAT SECONDS [SEED]");
         std::process::exit(2);
     };
     let folder = tempfile::tempdir().unwrap();
