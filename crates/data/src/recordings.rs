@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use cortado_base::{Error, Result};
 use cortado_events::transform::{Key, Output, Pipeline};
-use cortado_events::{Geometry, Options, Recording, read};
+use cortado_events::{Geometry, Options, Policy, Recording, read};
 use rayon::prelude::*;
 
 use crate::{Dataset, Split};
@@ -34,7 +34,7 @@ const PARTS: usize = 10;
 /// them, as many as the events of all files need.
 ///
 /// # Errors
-/// A file that is no recording; an event outside of the sensor that the first file has; times from 71 minutes on; an
+/// A file that is no recording or is damaged ('cortado events convert' leaves damage out); an event outside of the sensor that the first file has; times from 71 minutes on; an
 /// unknown split; no recordings; transforms of which one does not fit.
 pub fn load(
     name: &str,
@@ -102,7 +102,7 @@ pub fn load(
                 sample: i as u32,
                 epoch: 0,
             };
-            changed(read(&f.path, &Options::default())?.0, transforms, key)
+            changed(read(&f.path, &strict())?.0, transforms, key)
         })
         .collect::<Result<_>>()?;
     let sensor = sensor(&recordings);
@@ -153,7 +153,7 @@ fn gestures(
             let path = folder.join(file);
             let table =
                 path.with_file_name(format!("{}_labels.csv", file.trim_end_matches(".aedat")));
-            let (all, _) = read(&path, &Options::default())?;
+            let (all, _) = read(&path, &strict())?;
             let mut cut = Vec::new();
             for (i, line) in text(&table)?.lines().enumerate().skip(1) {
                 let numbers: Vec<u64> = line
@@ -215,6 +215,14 @@ fn changed(recording: Recording, transforms: &Pipeline, key: Key) -> Result<Reco
                 "one that gives an array",
             ))
         }
+    }
+}
+
+/// A sample that lacks a part would be learned from without a word: damage is an error.
+fn strict() -> Options {
+    Options {
+        policy: Policy::Strict,
+        ..Options::default()
     }
 }
 

@@ -95,7 +95,12 @@ impl Start<'_> {
                 let expected = "EVT 2.0, 2.1 or 3.0";
                 return Err(Error::invalid("encoding", report.at(), expected, other));
             }
-            None => Some(Format::Dat),
+            None => {
+                let kind = self.bytes.get(header.length..header.length + 2);
+                let dat =
+                    header.get("Version").is_some() || matches!(kind, Some([0 | 0x0c | 0x0e, 8]));
+                dat.then_some(Format::Dat)
+            }
         })
     }
 
@@ -113,6 +118,35 @@ impl Start<'_> {
             .split(|&b| b == b'\n')
             .filter(|l| !l.trim_ascii().is_empty() && l[0] != b'#');
         let first = lines.next()?;
+        // Some line near the start holds nothing but at least three numbers.
+        let number = |w: &&[u8]| {
+            w.first()
+                .is_some_and(|b| b.is_ascii_digit() || b"+-.".contains(b))
+        };
+        let numbers = |line: &[u8]| {
+            let plain = line
+                .iter()
+                .all(|b| b.is_ascii_digit() || b",;\t .+-eE\r".contains(b));
+            plain && line.split(|b| b",;\t ".contains(b)).filter(number).count() >= 3
+        };
+        // Without events there may be the names of columns, or the size of the sensor, alone.
+        let words = |line: &[u8]| -> Vec<Vec<u8>> {
+            let parts = line.split(|b| b",;\t ".contains(b));
+            parts.map(|w| w.trim_ascii().to_vec()).collect()
+        };
+        let header = words(first);
+        let named = [&b"t"[..], b"x", b"y"]
+            .iter()
+            .all(|n| header.iter().any(|w| w == n));
+        let alone = lines.next().is_none()
+            && header.len() == 2
+            && header
+                .iter()
+                .all(|w| !w.is_empty() && w.iter().all(u8::is_ascii_digit));
+        let all = text.split(|&b| b == b'\n');
+        if !named && !alone && !all.take(100).any(numbers) {
+            return None;
+        }
         let comma = first.iter().any(|b| b",;\t".contains(b));
         Some(if comma { Format::Csv } else { Format::Rpg })
     }
@@ -136,7 +170,13 @@ impl Start<'_> {
             report.assume(format!("{}, since {why}", format.title()));
             Some(format)
         };
-        let zeros = self.bytes.chunks_exact(5).all(|r| r[0] == 0);
+        // Records of N-MNIST with row 240 are turns of its counter and no events.
+        let mut events = self
+            .bytes
+            .chunks_exact(5)
+            .filter(|r| r[1] != 240)
+            .peekable();
+        let zeros = self.ending != "bs2" && events.peek().is_some() && events.all(|r| r[0] == 0);
         match (five, seven) {
             (true, false) if self.ending == "bs1" || zeros => {
                 let why =

@@ -41,6 +41,14 @@ impl Writer {
     /// # Errors
     /// A file that cannot be written; a format that cannot.
     pub fn create(path: &Path, format: Format, geometry: Option<Geometry>) -> Result<Self> {
+        // A link stays one, and what is no file, such as a pipe, is written to and not replaced.
+        let real = std::fs::canonicalize(path);
+        let path = real.as_deref().unwrap_or(path);
+        if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+            let open = std::fs::OpenOptions::new().write(true).open(path);
+            let to = open.map_err(|e| Error::io("cannot write", path, e))?;
+            return Self::stream(Box::new(to), format, geometry);
+        }
         let draft = Draft::new(path)?;
         let sink = match format.encoder() {
             Some(encode) => Sink::Draft(encode, draft),

@@ -89,7 +89,8 @@ fn measure(args: &Args) -> Result<()> {
             if args.read {
                 super::load(path, &mut bytes)?;
             }
-            decode(&bytes, format, &Default::default(), &at, &mut recording)?;
+            decode(&bytes, format, &Default::default(), &at, &mut recording)
+                .map_err(super::unreadable)?;
             Ok(())
         })?;
         let events = recording.events.len();

@@ -122,7 +122,7 @@ impl fmt::Display for Info {
         if let (Some(first), Some(last)) = (self.t_first, self.t_last) {
             writeln!(
                 f,
-                "time         {first} to {last} us, {} s",
+                "time         {first} to {last} us, {:.6} s",
                 self.duration as f64 * 1e-6
             )?;
         }
