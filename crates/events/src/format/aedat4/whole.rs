@@ -86,11 +86,14 @@ impl<'a> Part<'a> {
         count: usize,
     ) -> Result<()> {
         let body = frames.open(packet.body, layout.compression);
-        let elements = body.and_then(packet::elements).unwrap_or_default();
-        if elements.len() != count {
-            self.right = false;
-            return Ok(());
-        }
+        // What cannot be read is told when all is read again, as when the number was wrong.
+        let elements = match body.and_then(packet::elements) {
+            Ok(elements) if elements.len() == count => elements,
+            _ => {
+                self.right = false;
+                return Ok(());
+            }
+        };
         // What was left out leaves its places to those that follow.
         let n = self.events;
         let mut slots = Slots {
