@@ -143,7 +143,7 @@ fn through_every_encoding() {
     }
 }
 
-/// Times in any order that steps back by less than half a turn of any clock here; rows and columns up to the largest.
+/// Times in any order that is less than half a turn of any clock here behind the newest; rows and columns up to the largest.
 fn recording() -> impl Strategy<Value = Recording> {
     let event = (
         -3_000_000i64..12_000_000,
@@ -161,11 +161,13 @@ fn recording() -> impl Strategy<Value = Recording> {
             t: start,
             ..Event::default()
         };
+        // A reader counts from the newest one.
+        let mut newest = start;
         for (step, like, x, y, p) in events {
             // Some events beside the one before, so that there are vectors.
             last = match like {
                 0..3 => Event {
-                    t: last.t.saturating_add_signed(step),
+                    t: newest.saturating_add_signed(step),
                     x,
                     y,
                     p,
@@ -176,6 +178,7 @@ fn recording() -> impl Strategy<Value = Recording> {
                     ..last
                 },
             };
+            newest = newest.max(last.t);
             r.events.push(last);
         }
         let trigger = |(t, id, value)| Trigger {

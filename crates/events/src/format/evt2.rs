@@ -16,7 +16,7 @@ use cortado_base::Result;
 
 use super::Encode;
 use super::raw::Header;
-use super::words::{Machine, Output, Scan, Upper};
+use super::words::{Highs, Machine, Output, Scan, Upper};
 use crate::event::{Geometry, Trigger, View};
 
 const TIME_HIGH: u32 = 8;
@@ -179,13 +179,13 @@ impl Evt2 {
 /// Writes EVT 2.0: a time word wherever the upper part changes.
 #[derive(Default)]
 pub(crate) struct Encoder {
-    high: Option<u64>,
+    high: Highs,
 }
 
 impl Encoder {
     /// The time word of `t` where it is another than the last one.
     fn advance(&mut self, t: u64, out: &mut Vec<u8>) -> Result<()> {
-        for counter in super::words::highs(&mut self.high, t >> LOW, HIGH)? {
+        for counter in self.high.to(t >> LOW, HIGH)? {
             Self::word(TIME_HIGH, counter as u32, out);
         }
         Ok(())

@@ -17,7 +17,7 @@ use cortado_base::Result;
 
 use super::Encode;
 use super::raw::Header;
-use super::words::{Machine, Output, Scan, Upper};
+use super::words::{Highs, Machine, Output, Scan, Upper};
 use crate::event::{Geometry, Trigger, View};
 use crate::report::Report;
 
@@ -172,7 +172,7 @@ fn vector(word: u64, t: u64, (i, mut n): (usize, usize), out: &mut Output<'_>) -
 /// polarity, share a word.
 #[derive(Default)]
 pub(crate) struct Encoder {
-    high: Option<u64>,
+    high: Highs,
 }
 
 impl Encoder {
@@ -182,7 +182,7 @@ impl Encoder {
 
     /// The time word of `t` where it is another than the last one.
     fn advance(&mut self, t: u64, out: &mut Vec<u8>) -> Result<()> {
-        for counter in super::words::highs(&mut self.high, t >> LOW, HIGH)? {
+        for counter in self.high.to(t >> LOW, HIGH)? {
             Self::word(TIME_HIGH, counter << 32, out);
         }
         Ok(())

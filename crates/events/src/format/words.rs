@@ -362,37 +362,44 @@ pub(crate) fn advance(clock: &mut Unwrapper, highs: &[u64]) -> Option<u64> {
 /// So many turns of the counter without an event can be written.
 const TURNS: u64 = 1 << 10;
 
-/// The counters to write for an upper part of time `high`, of which words hold `bits`; none if it is the last one.
-///
-/// Every step is less than half a turn, so that a reader can tell it from a step back.
-///
-/// # Errors
-/// A step back that a reader would take for a turn, or more than [`TURNS`] turns.
-pub(crate) fn highs(
-    last: &mut Option<u64>,
-    high: u64,
-    bits: u32,
-) -> Result<impl Iterator<Item = u64> + use<>> {
-    let longest = (1 << (bits - 1)) - 1;
-    let from = last.unwrap_or(0);
-    let at = "the events";
-    if from.saturating_sub(high) > longest {
-        let expected = "no step back by half a turn of the counter";
-        return Err(Error::invalid("time", at, expected, "one"));
+/// The upper parts of time that were written, and the one from which a reader counts.
+#[derive(Default)]
+pub(crate) struct Highs {
+    last: Option<u64>,
+    /// As of [`Unwrapper`]: an event from an earlier turn does not move it.
+    reference: u64,
+}
+
+impl Highs {
+    /// The counters to write for an upper part of time `high`, of which words hold `bits`; none if it is the last one.
+    ///
+    /// Every step is less than half a turn, so that a reader can tell it from a step back.
+    ///
+    /// # Errors
+    /// A step back that a reader would take for a turn, or more than [`TURNS`] turns.
+    pub fn to(&mut self, high: u64, bits: u32) -> Result<impl Iterator<Item = u64> + use<>> {
+        let (turn, from) = (1u64 << bits, self.reference);
+        let longest = turn / 2 - 1;
+        let ahead = high.saturating_sub(from);
+        let wrong =
+            |expected: String, got: &str| Err(Error::invalid("time", "the events", expected, got));
+        if from.saturating_sub(high) > longest {
+            return wrong("no step back by half a turn of the counter".into(), "one");
+        }
+        if ahead / longest > 2 * TURNS {
+            let expected = format!(
+                "no silence, also before the first event, of more than {TURNS} turns of the counter"
+            );
+            return wrong(expected, "one (times may be made to begin at 0)");
+        }
+        let steps = match self.last == Some(high) {
+            true => 0,
+            false => ahead.div_ceil(longest).max(1),
+        };
+        self.last = Some(high);
+        if high / turn >= from / turn {
+            self.reference = high;
+        }
+        Ok((1..=steps).map(move |step| high.min(from + step * longest) & (turn - 1)))
     }
-    if high.saturating_sub(from) / longest > 2 * TURNS {
-        let expected = format!(
-            "no silence, also before the first event, of more than {TURNS} turns of the counter"
-        );
-        return Err(Error::invalid(
-            "time",
-            at,
-            expected,
-            "one (times may be made to begin at 0)",
-        ));
-    }
-    let steps = (*last != Some(high)).then_some(high.saturating_sub(from).div_ceil(longest).max(1));
-    *last = Some(high);
-    let mask = (1 << bits) - 1;
-    Ok((1..=steps.unwrap_or(0)).map(move |step| high.min(from + step * longest) & mask))
 }

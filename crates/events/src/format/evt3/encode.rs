@@ -4,14 +4,15 @@ use cortado_base::Result;
 
 use super::{ADDR_X, ADDR_Y, BASE_X, BITS, LARGEST, TIME_HIGH, TIME_LOW, TRIGGER, VECT_8, VECT_12};
 use crate::event::{Geometry, Trigger, View};
-use crate::format::{Encode, raw, words};
+use crate::format::words::Highs;
+use crate::format::{Encode, raw};
 
 /// Writes EVT 3.0: events that follow each other in one row, at one time and with one polarity become vectors where that
 /// takes fewer words.
 #[derive(Default)]
 pub(crate) struct Encoder {
     /// The last time, split as in words, and the last row.
-    high: Option<u64>,
+    high: Highs,
     low: Option<u64>,
     y: Option<u16>,
 }
@@ -23,7 +24,7 @@ impl Encoder {
 
     fn time(&mut self, t: u64, out: &mut Vec<u8>) -> Result<()> {
         let (high, low) = (t >> BITS, t & 0xfff);
-        for counter in words::highs(&mut self.high, high, BITS)? {
+        for counter in self.high.to(high, BITS)? {
             Self::word(TIME_HIGH, counter as u16, out);
             self.low = Some(0);
         }
