@@ -19,4 +19,4 @@ pub mod npz;
 pub mod source;
 
 pub use error::{Error, Result};
-pub use write::{Draft, write_atomic};
+pub use write::{Draft, no_file, write_atomic};

@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,33 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
-/// Writes a file so that it is there whole, or not; others may read it as any file of the user's.
+/// Writes a file so that it is there whole, or not; others may read it as any file of the user's. What is no file, such as a
+/// pipe or a device, is written to and not replaced.
 ///
 /// # Errors
 /// The operating system's, with the path.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(mut there) = no_file(path)? {
+        let done = there.write_all(bytes);
+        return done.map_err(|e| Error::io("cannot write", path, e));
+    }
     let mut draft = Draft::new(path)?;
     draft.write(bytes)?;
     draft.keep()
+}
+
+/// What stands at a path and is no file, such as a pipe or a device, opened to be written; nothing where a file can be.
+///
+/// # Errors
+/// The operating system's, with the path; also for a folder.
+pub fn no_file(path: &Path) -> Result<Option<File>> {
+    if std::fs::metadata(path).map_or(true, |m| m.is_file()) {
+        return Ok(None);
+    }
+    let there = OpenOptions::new().write(true).open(path);
+    there
+        .map(Some)
+        .map_err(|e| Error::io("cannot write", path, e))
 }
 
 /// A file that gets its name when it is whole; dropped before, it leaves nothing behind.
@@ -26,11 +45,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Begins a file beside `path`.
+    /// Begins a file beside `path`, or, where that is a link, beside what it leads to, which it will replace.
     ///
     /// # Errors
     /// The operating system's, with the path.
     pub fn new(path: &Path) -> Result<Self> {
+        let leads_to = std::fs::canonicalize(path);
+        let path = leads_to.as_deref().unwrap_or(path);
         let mut builder = tempfile::Builder::new();
         // As any new file: the system takes off what the user does not want.
         #[cfg(unix)]

@@ -208,6 +208,12 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// The places from `n` on, lent.
+    pub fn rest(&mut self, n: usize) -> Slots<'_> {
+        let Slots { t, x, y, p } = self;
+        Slots { t, x, y, p }.after(n)
+    }
+
     /// Takes the first `n` places off.
     pub fn split_off(&mut self, n: usize) -> Self {
         fn first<'a, T>(slots: &mut &'a mut [T], n: usize) -> &'a mut [T] {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use cortado_base::{Draft, Error, Result};
+use cortado_base::{Draft, Error, Result, no_file};
 
 use crate::event::{Geometry, Recording};
 use crate::format::{Collect, Encode, Format};
@@ -36,18 +36,13 @@ enum Sink {
 }
 
 impl Writer {
-    /// Begins a file of a format.
+    /// Begins a file of a format; what is no file, such as a pipe, is written to as a stream.
     ///
     /// # Errors
     /// A file that cannot be written; a format that cannot.
     pub fn create(path: &Path, format: Format, geometry: Option<Geometry>) -> Result<Self> {
-        // A link stays one, and what is no file, such as a pipe, is written to and not replaced.
-        let real = std::fs::canonicalize(path);
-        let path = real.as_deref().unwrap_or(path);
-        if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-            let open = std::fs::OpenOptions::new().write(true).open(path);
-            let to = open.map_err(|e| Error::io("cannot write", path, e))?;
-            return Self::stream(Box::new(to), format, geometry);
+        if let Some(there) = no_file(path)? {
+            return Self::stream(Box::new(there), format, geometry);
         }
         let draft = Draft::new(path)?;
         let sink = match format.encoder() {

@@ -38,7 +38,7 @@ pub struct Args {
 
 /// Levels of each polarity in a picture.
 const LEVELS: usize = 32;
-/// Nothing, brighter and darker, of colours that the colour-blind tell apart (`okabe2008`).
+/// Nothing, brighter and darker: the first two colours of the charts, as numbers.
 const INK: [[u8; 3]; 3] = [[250, 250, 250], [0, 114, 178], [213, 94, 0]];
 /// A picture has at most so many pixels.
 const MOST: u64 = 100_000_000;

@@ -96,12 +96,7 @@ impl<'a> Part<'a> {
         };
         // What was left out leaves its places to those that follow.
         let n = self.events;
-        let mut slots = Slots {
-            t: &mut self.slots.t[n..],
-            x: &mut self.slots.x[n..],
-            y: &mut self.slots.y[n..],
-            p: &mut self.slots.p[n..],
-        };
+        let mut slots = self.slots.rest(n);
         let report = &mut self.report;
         self.events += packet::columns(elements, layout.sensor, packet.offset, &mut slots, report)?;
         Ok(())
