@@ -363,8 +363,11 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Lets times begin at `first`: it is taken from all, and what is earlier is put at 0.
-    pub fn rebase(&mut self, first: u64) {
+    /// Lets times begin at `first`: it is taken from all, and what is earlier is put at 0; gives how many were.
+    pub fn rebase(&mut self, first: u64) -> usize {
+        let triggers = self.triggers.iter().map(|g| g.t);
+        let times = self.events.t.iter().copied().chain(triggers);
+        let earlier = times.filter(|&t| t < first).count();
         self.events
             .t
             .iter_mut()
@@ -372,6 +375,7 @@ impl Recording {
         self.triggers
             .iter_mut()
             .for_each(|g| g.t = g.t.saturating_sub(first));
+        earlier
     }
 
     /// Takes out events and triggers; the memory and the geometry stay.

@@ -1,6 +1,6 @@
 //! `cortado events filter`.
 
-use super::{Source, Target, time};
+use super::{Settled, Source, Target, time};
 use anyhow::{Context, Result, bail};
 use cortado_events::transform::filter::{
     Background, Filter, Flicker, HotPixels, Neighbours, Refractory,
@@ -106,10 +106,12 @@ pub fn run(args: &Args) -> Result<()> {
     let Output::Events(mut all) = pipeline.run(all, key)? else {
         bail!("transforms: expected ones that give events, got one that gives an array");
     };
-    args.target.settle(&mut all, &mut None);
+    let mut settled = Settled::default();
+    args.target.settle(&mut all, &mut settled);
     let mut writer = args.target.create(all.geometry)?;
     writer.write(&all)?;
-    Ok(writer.finish()?)
+    writer.finish()?;
+    settled.say(args.target.format()?)
 }
 
 fn pipeline(path: &Path) -> Result<Pipeline> {

@@ -221,6 +221,37 @@ pub struct Target {
     zero: bool,
 }
 
+/// What was done to the batches of a recording on their way.
+#[derive(Default)]
+struct Settled {
+    events: usize,
+    /// The first event's time.
+    first: Option<u64>,
+    /// How many were earlier than that.
+    earlier: usize,
+    /// Triggers that were left out.
+    dropped: usize,
+}
+
+impl Settled {
+    /// Says it on standard error.
+    fn say(&self, format: Format) -> Result<()> {
+        let mut err = std::io::stderr();
+        writeln!(err, "{} events to {}", self.events, format.title())?;
+        if self.dropped > 0 {
+            writeln!(err, "left out: {} triggers", self.dropped)?;
+        }
+        if self.earlier > 0 {
+            writeln!(
+                err,
+                "put at 0: {} that came before the first event's time",
+                self.earlier
+            )?;
+        }
+        Ok(())
+    }
+}
+
 /// The format of a file to write: the one given, or that of the ending of its name.
 fn format_of(path: &Path, format: Option<Format>) -> Result<Format> {
     if let Some(format) = format {
@@ -252,20 +283,17 @@ impl Target {
         format_of(&self.out, self.to)
     }
 
-    /// Lets times begin at 0, `first` being the first event's of the recording, and leaves triggers out, if that is wanted;
-    /// gives their number.
-    fn settle(&self, batch: &mut Recording, first: &mut Option<u64>) -> usize {
+    /// Lets times begin at 0 and leaves triggers out, if that is wanted.
+    fn settle(&self, batch: &mut Recording, settled: &mut Settled) {
         if self.zero {
-            *first = first.or(batch.events.view().t.first().copied());
-            batch.rebase(first.unwrap_or(0));
+            settled.first = settled.first.or(batch.events.view().t.first().copied());
+            settled.earlier += batch.rebase(settled.first.unwrap_or(0));
         }
-        let dropped = if self.drop_triggers {
-            batch.triggers.len()
-        } else {
-            0
-        };
-        batch.triggers.truncate(batch.triggers.len() - dropped);
-        dropped
+        if self.drop_triggers {
+            settled.dropped += batch.triggers.len();
+            batch.triggers.clear();
+        }
+        settled.events += batch.events.len();
     }
 
     /// Begins it.
@@ -297,13 +325,11 @@ fn copy_from(
 ) -> Result<()> {
     target.format()?;
     let mut writer: Option<Writer> = None;
-    let (mut first, mut sensor) = (None, source.how.geometry);
-    let (mut events, mut dropped) = (0, 0);
+    let (mut settled, mut sensor) = (Settled::default(), source.how.geometry);
     source.for_each(&mut reader, |batch| {
         let more = change(batch)?;
-        dropped += target.settle(batch, &mut first);
+        target.settle(batch, &mut settled);
         sensor = batch.geometry.or(sensor);
-        events += batch.events.len();
         match &mut writer {
             Some(writer) => writer.write(batch)?,
             None if batch.events.is_empty() && batch.triggers.is_empty() => {}
@@ -318,11 +344,8 @@ fn copy_from(
     };
     writer.finish()?;
     let report = reader.report();
+    settled.say(target.format()?)?;
     let mut err = std::io::stderr();
-    writeln!(err, "{events} events to {}", target.format()?.title())?;
-    if dropped > 0 {
-        writeln!(err, "left out: {dropped} triggers")?;
-    }
     for what in report.assumptions() {
         writeln!(err, "assumed: {what}")?;
     }

@@ -42,6 +42,10 @@ const LEVELS: usize = 32;
 const INK: [[u8; 3]; 3] = [[250, 250, 250], [0, 114, 178], [213, 94, 0]];
 /// A picture has at most so many pixels.
 const MOST: u64 = 100_000_000;
+/// A sheet has at most so many frames, besides the time surface.
+const SHEET: u64 = 12;
+/// And an animation so many.
+const MOST_FRAMES: u64 = 10_000;
 /// Pixels between the frames of a sheet.
 const GAP: usize = 6;
 
@@ -186,7 +190,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let sheet = kind == Some("png");
     let frames = if sheet {
-        args.frames.min(12)
+        args.frames.min(SHEET)
     } else {
         args.frames
     };
@@ -195,16 +199,21 @@ pub fn run(args: &Args) -> Result<()> {
         .unwrap_or(((last - first) / frames + 1).max(1))
         .max(1);
     let frames = match args.window {
-        Some(_) => ((last - first) / window + 1).min(10_000),
+        Some(_) => ((last - first) / window + 1).min(MOST_FRAMES),
         None => frames,
     };
+    let windows = (last - first) / window + 1;
+    let shown = if sheet { frames.min(SHEET) } else { frames };
+    if shown < windows {
+        eprintln!("the first {shown} of {windows} windows");
+    }
     let tau = args.tau.unwrap_or(window);
     let mut show: Box<dyn Show> = match (&args.out, sheet) {
         (Some(path), true) => Box::new(Sheet::new(
             path,
             sensor,
             args.scale,
-            frames.min(12) as usize,
+            frames.min(SHEET) as usize,
         )?),
         (Some(path), false) => {
             let delay = window as f64 / args.speed / 10_000.0;

@@ -352,12 +352,12 @@ impl Decode for Decoder {
         let mut start = 0;
         if !self.begun {
             let n = piece.bytes.len().min(MAGIC.len());
-            if piece.bytes[..n] != MAGIC[..n] || piece.last && n < MAGIC.len() {
+            if n < MAGIC.len() && !piece.last {
+                return Ok(0);
+            }
+            if piece.bytes[..n] != MAGIC[..] {
                 let got = format!("bytes \"{}\"", piece.bytes[..n].escape_ascii());
                 return Err(report.wrong("magic", 0, "\\x89MCAP0\\r\\n", got));
-            }
-            if n < MAGIC.len() {
-                return Ok(0);
             }
             (self.begun, start) = (true, n);
         }
