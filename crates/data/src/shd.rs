@@ -34,8 +34,10 @@ pub fn load(name: &str, folder: &Path, split: &str) -> Result<Split> {
         let mut labels = Vec::new();
         for (i, (times, units)) in all.times.into_iter().zip(all.units).enumerate() {
             if keep(i) {
+                // Times are finite and not negative; of those from 71 minutes on nothing is kept.
                 let times = times.iter().map(|&t| (f64::from(t) * 1e6).round() as u32);
-                spikes.push((times.collect(), units.into_iter().map(u32::from).collect()));
+                let spike = times.zip(units.into_iter().map(u32::from));
+                spikes.push(spike.filter(|&(t, _)| t < u32::MAX).unzip());
                 labels.push(all.labels.get(i).copied().unwrap_or(u32::MAX));
             }
         }

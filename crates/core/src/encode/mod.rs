@@ -334,7 +334,13 @@ impl Encoder {
     fn counts<R: Float>(&self, samples: &[Sample<'_>], at: &Presentation) -> Result<Input<R>> {
         let width = samples.first().map_or(0, Sample::width);
         let (count, steps, dt) = (samples.len(), at.steps, microseconds(at.dt)?);
-        let mut data = vec![R::ZERO; count * steps * width];
+        let numbers = count.checked_mul(steps).and_then(|n| n.checked_mul(width));
+        let Some(numbers) = numbers.filter(|&n| n <= MOST_NUMBERS) else {
+            let expected = format!("at most {MOST_NUMBERS} numbers of counted spikes in a batch");
+            let got = format!("{count} samples of {steps} steps of {width}");
+            return Err(Error::invalid("input", "the encoder", expected, got));
+        };
+        let mut data = vec![R::ZERO; numbers];
         for (b, sample) in samples.iter().enumerate() {
             let Sample::Events(events) = sample else {
                 return Err(self.does_not_take(sample));
@@ -358,6 +364,9 @@ impl Encoder {
         Error::invalid("sample", "the encoder", expected, sample.kind())
     }
 }
+
+/// Counted spikes are a number for each step and channel: in a batch at most as many as fill 8 GiB.
+const MOST_NUMBERS: usize = 1 << 31;
 
 /// A step in microseconds, of which it is a whole number.
 fn microseconds(dt: f64) -> Result<u32> {
