@@ -27,6 +27,8 @@ pub enum Purpose {
     Distort = 9,
     /// Changes to recordings of events, and noise of a simulated sensor.
     Events = 10,
+    /// Delays of weights.
+    Delays = 11,
 }
 
 /// The ten rounds of Philox4x32 on one counter block.

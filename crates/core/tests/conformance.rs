@@ -1,8 +1,8 @@
 //! The laws that every neuron model keeps, at parameters that are not its defaults.
 
 use cortado::neuron::{
-    AdEx, AdLif, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, Output, Reset,
-    models,
+    AdEx, AdLif, Alif, Convention, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, Output,
+    Reset, models,
 };
 use cortado::num::Dual;
 use proptest::prelude::*;
@@ -77,7 +77,31 @@ fn laws<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize>(at: 
             Reset::None => close(&[after[0]], &[s[0]], 0.0, 0.0),
         }
     }
+    ahead::<M, S, P, K>(&p, s, x);
     jacobian::<M, S, P, K>(&p, s, x);
+}
+
+/// The gap as a function of time is that of the flow, and no gap on the way is larger than the reach.
+fn ahead<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize>(
+    p: &[f64; P],
+    s: [f64; S],
+    x: f64,
+) {
+    let exact = M::SPEC.order.is_none() && M::SPEC.output == Output::Spikes;
+    let Some(curve) = M::curve(p, &s, x) else {
+        assert!(!exact, "{} has no curve", M::SPEC.name);
+        return;
+    };
+    let constants = |h: f64| M::discretise(p, &Convention::default(), Reset::Value, h);
+    let end = 23e-3;
+    let reach = M::reach(&constants(end), s, x);
+    for i in 0..=40 {
+        let h = end * f64::from(i) / 40.0;
+        let k = constants(h);
+        let gap = M::gap(&k, &M::flow(&k, s, x));
+        close(&[curve.at(h)], &[gap], 1e-13, 1.0);
+        assert!(gap <= reach + 1e-13, "{} {gap} {reach}", M::SPEC.name);
+    }
 }
 
 /// The Jacobian of a step by dual numbers is that of central differences.
@@ -140,6 +164,7 @@ proptest! {
         laws::<Lif, 1, 6, 6>(&at, x);
         laws::<Li, 1, 3, 3>(&at, x);
         laws::<CubaLif, 2, 7, 9>(&at, x);
+        laws::<CubaLi, 2, 4, 9>(&at, x);
         laws::<Alif, 2, 8, 8>(&at, x);
         laws::<AdLif<false>, 2, 9, 10>(&at, x);
         laws::<AdLif<true>, 2, 9, 10>(&at, x);

@@ -338,6 +338,8 @@ fn of_batch_norm_dropout_delays_and_branches() {
         n: Some(6),
         bias: true,
         scale: 1.0,
+        mean: 0.0,
+        delays: None,
     };
     let mut spec = spec.node("back", way);
     spec.nodes[5].from = Some(["skip", "w2"].map(|n| EdgeSpec::Node(n.into())).into());

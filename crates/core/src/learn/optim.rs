@@ -206,6 +206,10 @@ impl<R: Lanes> Optimizer<R> {
         const PIECE: usize = 1 << 13;
         let [first, second] = &mut self.moments;
         for (((param, g), m), v) in net.params.iter_mut().zip(gradients).zip(first).zip(second) {
+            let rule = Rule {
+                rate: rule.rate * R::of(param.rate),
+                ..rule
+            };
             let pieces = param
                 .data
                 .par_chunks_mut(PIECE)

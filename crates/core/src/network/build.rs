@@ -3,10 +3,10 @@
 use super::graph::{Edge, resolve};
 use super::param::{Param, Place};
 use super::population::Wanted;
-use super::{Network, NetworkSpec, Node, NodeKind, Op, Population, Shape, Window};
+use super::{Delays, Network, NetworkSpec, Node, NodeKind, Op, Population, Shape, Values, Window};
 use crate::neuron::Lanes;
 use crate::rng::{Purpose, Rng};
-use crate::synapse::{Conv, Dropout, Linear, Norm, Pool, PoolKind, windows};
+use crate::synapse::{Conv, Delay, Dropout, Linear, Norm, Pool, PoolKind, windows};
 use crate::{Error, Result};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -130,14 +130,24 @@ impl<R: Lanes> Network<R> {
         };
         Ok(match &node.kind {
             NodeKind::Flatten {} => Op::Flatten,
-            NodeKind::Linear { bias, scale, .. } => {
+            NodeKind::Linear {
+                bias,
+                scale,
+                mean,
+                delays,
+                ..
+            } => {
                 let (inputs, outputs) = (source.size(), shape.size());
                 let place = Place::Tiles {
                     inputs: source.clone(),
                     outputs: shape.flat(),
                 };
-                let w = weights(&[outputs, inputs], place)?;
-                let weight = self.draw(w, i, inputs, *scale);
+                let w = weights(&[outputs, inputs], place.clone())?;
+                let weight = self.draw(w, i, inputs, [*mean, *scale]);
+                let delays = match delays {
+                    Some(d) => Some(self.delays(d, i, name("delay"), &[outputs, inputs], place)?),
+                    None => None,
+                };
                 let bias = bias.then(|| {
                     let place = Place::Lanes(shape.flat());
                     self.push(Param::new(name("bias"), vec![outputs], place))
@@ -145,6 +155,7 @@ impl<R: Lanes> Network<R> {
                 Op::Linear(Linear {
                     weight,
                     bias,
+                    delays,
                     inputs,
                     outputs,
                 })
@@ -162,7 +173,7 @@ impl<R: Lanes> Network<R> {
                 let (k, c) = (kernel.get(), from[0] / groups);
                 let place = Place::Kernel { groups: *groups };
                 let w = weights(&[to[0], c, k[0], k[1]], place)?;
-                let weight = self.draw(w, i, c * k[0] * k[1], *scale);
+                let weight = self.draw(w, i, c * k[0] * k[1], [0.0, *scale]);
                 let bias =
                     bias.then(|| self.push(Param::new(name("bias"), vec![to[0]], Place::Plain)));
                 let conv = Conv {
@@ -241,15 +252,82 @@ impl<R: Lanes> Network<R> {
     }
 
     /// Draws normal weights in the order of their shape.
-    fn draw(&mut self, mut param: Param<R>, node: usize, fan_in: usize, scale: f64) -> usize {
+    fn draw(
+        &mut self,
+        mut param: Param<R>,
+        node: usize,
+        fan_in: usize,
+        [mean, scale]: [f64; 2],
+    ) -> usize {
         let sd = scale / (fan_in as f64).sqrt();
         let mut rng = Rng::new(self.seed, node as u32, Purpose::Weights, 0);
         for p in param.places() {
-            param.data[p] = R::of(rng.normal() * sd);
+            param.data[p] = R::of(mean + rng.normal() * sd);
         }
         self.push(param)
     }
+
+    /// The delays of the weights of a node.
+    fn delays(
+        &mut self,
+        spec: &Delays,
+        node: usize,
+        name: String,
+        dims: &[usize],
+        place: Place,
+    ) -> Result<Delay> {
+        let at = || format!("'{name}'");
+        let count: usize = dims.iter().product();
+        let [low, high] = spec.bounds.unwrap_or([0.0, 1.0]);
+        let fine = 0.0 <= low && low <= high && high <= LONGEST_DELAY;
+        if !(fine && spec.rate >= 0.0 && spec.rate.is_finite()) {
+            let expected = format!("bounds within 0 to {LONGEST_DELAY} s and a rate of at least 0");
+            let got = format!("{low} to {high}, {}", spec.rate);
+            return Err(Error::invalid("delays", at(), expected, got));
+        }
+        let values = match &spec.values {
+            Values::One(d) if !spec.train => vec![*d],
+            Values::One(d) => vec![*d; count],
+            Values::Each(list) => list.clone(),
+            Values::Drawn(law) => {
+                law.check(at)?;
+                let mut rng = Rng::new(self.seed, node as u32, Purpose::Delays, 0);
+                (0..count).map(|_| law.draw(&mut rng, 0.0)).collect()
+            }
+        };
+        if values.len() != count && values.len() != 1 {
+            let expected = format!("one number, or one for each weight of {dims:?}");
+            return Err(Error::invalid("delays", at(), expected, values.len()));
+        }
+        let (low, high) = if spec.train {
+            (low, high)
+        } else {
+            (0.0, LONGEST_DELAY)
+        };
+        if let Some(d) = values.iter().find(|d| !(low..=high).contains(*d)) {
+            let expected = format!("{low} to {high} s");
+            return Err(Error::invalid("delay", at(), expected, d));
+        }
+        let mut param = match values.len() {
+            1 => Param::new(name, vec![1], Place::Plain),
+            _ => Param::new(name, dims.to_vec(), place),
+        };
+        for (p, &d) in param.places().into_iter().zip(&values) {
+            param.data[p] = R::of(d);
+        }
+        param.bounds = Some([R::of(low), R::of(high)]);
+        param.rate = spec.rate;
+        Ok(if spec.train {
+            Delay::Trained(self.push(param))
+        } else {
+            self.buffers.push(param);
+            Delay::Fixed(self.buffers.len() - 1)
+        })
+    }
 }
+
+/// No weight may hold a spike back longer, in seconds.
+const LONGEST_DELAY: f64 = 1e3;
 
 /// A number that networks of the same inputs and specification share.
 fn form(input: &[usize], spec: &NetworkSpec) -> u64 {

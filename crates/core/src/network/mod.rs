@@ -14,7 +14,7 @@ pub use param::Param;
 pub(crate) use population::Population;
 pub(crate) use shape::Shape;
 pub use spec::{
-    DelayedEdge, Draw, EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values, Window,
+    DelayedEdge, Delays, Draw, EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values, Window,
 };
 
 use crate::neuron::{Lanes, Output};
@@ -73,6 +73,13 @@ pub(crate) enum Op<R: Lanes> {
     Norm(Norm),
     Dropout(Dropout),
     Population(Population<R>),
+}
+
+impl<R: Lanes> Node<R> {
+    /// Whether its weights hold spikes back.
+    pub fn delayed(&self) -> bool {
+        matches!(&self.op, Op::Linear(l) if l.delays.is_some())
+    }
 }
 
 impl<R: Lanes> Network<R> {

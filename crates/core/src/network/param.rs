@@ -15,6 +15,8 @@ pub struct Param<R> {
     pub(crate) place: Place,
     /// What an optimiser keeps it between.
     pub(crate) bounds: Option<[R; 2]>,
+    /// What an optimiser's rate is multiplied by.
+    pub(crate) rate: f64,
 }
 
 /// Where each number of the canonical order stands.
@@ -44,6 +46,7 @@ impl<R: Float> Param<R> {
             data: Aligned::zeros(len),
             place,
             bounds: None,
+            rate: 1.0,
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Population<R: Lanes> {
     /// The state at rest, `[tiles][S][TILE]`.
     pub rest: Aligned<R>,
     convention: Convention,
-    reset: Reset,
+    pub reset: Reset,
     dt: f64,
     values: Vec<Value>,
     shape: Shape,
@@ -195,6 +195,15 @@ impl<R: Lanes> Population<R> {
             }
         };
         self.values.iter().map(value).collect()
+    }
+
+    /// The parameters of all neurons, or of each in the order of the shape.
+    pub fn table(&self, params: &[Param<R>]) -> Vec<Vec<f64>> {
+        if self.shared() {
+            return vec![self.of(params, 0)];
+        }
+        let places = self.shape.inverse().into_iter();
+        places.map(|p| self.of(params, p as usize)).collect()
     }
 
     /// Whether all neurons have the same parameters.

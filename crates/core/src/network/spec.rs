@@ -87,6 +87,12 @@ pub enum NodeKind {
         /// Initial weights are normal with standard deviation `scale / sqrt(inputs)`.
         #[serde(default = "one")]
         scale: f64,
+        /// The mean of initial weights.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        mean: f64,
+        /// How long each weight holds a spike back, besides the delay of the edge.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delays: Option<Delays>,
     },
     /// A convolution over `[channels, height, width]`.
     #[serde(rename = "conv2d")]
@@ -173,6 +179,23 @@ impl NodeKind {
             Self::Population { .. } => "population",
         }
     }
+}
+
+/// How long weights hold spikes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delays {
+    /// Seconds: one number for all weights, one for each in the order `[outputs, inputs]`, or a law to draw each from.
+    pub values: Values,
+    /// Whether they are trained, each weight its own.
+    #[serde(default)]
+    pub train: bool,
+    /// Least and largest delay that training may reach; from 0 to a second if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<[f64; 2]>,
+    /// Their learning rate as a multiple of the optimiser's, in seconds.
+    #[serde(default = "one")]
+    pub rate: f64,
 }
 
 /// The window of a pooling node.
@@ -272,6 +295,10 @@ impl Draw {
     }
 }
 
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
+}
+
 fn one() -> f64 {
     1.0
 }
@@ -334,6 +361,8 @@ impl NetworkSpec {
                 n: Some(n),
                 bias: false,
                 scale: 1.0,
+                mean: 0.0,
+                delays: None,
             },
         )
     }
@@ -406,6 +435,8 @@ impl NetworkSpec {
                 n: None,
                 bias: false,
                 scale: 1.0,
+                mean: 0.0,
+                delays: None,
             },
         });
         self.nodes.push(last);

@@ -69,7 +69,7 @@ impl<const RK4: bool> Neuron<2, 11, 13> for AdEx<RK4> {
     };
     const AFFINE: bool = false;
 
-    fn discretise<C: Real>(p: &[C; 11], _: &Convention, reset: Reset, h: f64) -> [C; 13] {
+    fn discretise<C: Real>(p: &[C; 11], _: &Convention, reset: Reset, h: C) -> [C; 13] {
         let [
             tau_mem,
             tau_adapt,
@@ -87,7 +87,7 @@ impl<const RK4: bool> Neuron<2, 11, 13> for AdEx<RK4> {
         let [m, c] = reset_constants(reset, v_reset, v_threshold);
         // The exponential's argument is divided by delta_t here, once, and not in the flow.
         [
-            C::c(h),
+            h,
             one / tau_mem,
             one / tau_adapt,
             r,

@@ -65,7 +65,7 @@ impl<const SYMPLECTIC: bool> Neuron<2, P, K> for AdLif<SYMPLECTIC> {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; P], convention: &Convention, reset: Reset, h: f64) -> [C; K] {
+    fn discretise<C: Real>(p: &[C; P], convention: &Convention, reset: Reset, h: C) -> [C; K] {
         let [tau_mem, tau_adapt, a, b, q, r, v_leak, v_threshold, v_reset] = *p;
         let one = C::c(1.0);
         let alpha = decay(tau_mem, h, convention.decay);

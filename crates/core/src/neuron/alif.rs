@@ -2,7 +2,8 @@
 
 use super::spec::{StateVar, T_REF, V, positive, real, tau};
 use super::{
-    Convention, Gain, Neuron, Output, Reset, Spec, decay, reset_constants, reset_membrane,
+    Convention, Curve, Gain, Neuron, Output, Reset, Spec, decay, larger, reset_constants,
+    reset_membrane,
 };
 use crate::num::{Over, Real};
 
@@ -42,7 +43,7 @@ impl Neuron<2, 8, 8> for Alif {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; 8], convention: &Convention, reset: Reset, h: f64) -> [C; 8] {
+    fn discretise<C: Real>(p: &[C; 8], convention: &Convention, reset: Reset, h: C) -> [C; 8] {
         let [tau_mem, tau_adapt, beta, r, v_leak, v_threshold, v_reset, _] = *p;
         let b = decay(tau_mem, h, convention.decay);
         let relax = C::c(1.0) - b;
@@ -89,5 +90,22 @@ impl Neuron<2, 8, 8> for Alif {
 
     fn rest(p: &[f64; 8]) -> [f64; 2] {
         [p[4], 0.0]
+    }
+
+    fn curve(p: &[f64; 8], &[v, a]: &[f64; 2], x: f64) -> Option<Curve> {
+        let [tau_mem, tau_adapt, beta, r, v_leak, v_threshold, ..] = *p;
+        let end = v_leak + r * x;
+        Some(Curve::two(
+            end - v_threshold,
+            [v - end, 1.0 / tau_mem],
+            [-beta * a, 1.0 / tau_adapt],
+        ))
+    }
+
+    #[inline(always)]
+    fn reach<C: Real, R: Over<C>>(k: &[C; 8], s: [R; 2], x: R) -> R {
+        // The membrane at its highest over the threshold at its lowest.
+        let [v, a] = Self::flow(k, s, x);
+        Self::gap(k, &[larger(s[0], v), R::select(a.below(s[1]), a, s[1])])
     }
 }

@@ -2,7 +2,8 @@
 
 use super::spec::{StateVar, T_REF, V, positive, real, tau};
 use super::{
-    Convention, Decay, Gain, Neuron, Output, Reset, Spec, decay, reset_constants, reset_membrane,
+    Convention, Curve, Decay, Gain, Neuron, Output, Reset, Spec, decay, larger, reset_constants,
+    reset_membrane,
 };
 use crate::num::{Over, Real};
 
@@ -44,7 +45,7 @@ impl Neuron<2, 7, 9> for CubaLif {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; 7], convention: &Convention, reset: Reset, h: f64) -> [C; 9] {
+    fn discretise<C: Real>(p: &[C; 7], convention: &Convention, reset: Reset, h: C) -> [C; 9] {
         let [tau_mem, tau_syn, r, v_leak, v_threshold, v_reset, _] = *p;
         let one = C::c(1.0);
         let b = decay(tau_mem, h, convention.decay);
@@ -54,7 +55,7 @@ impl Neuron<2, 7, 9> for CubaLif {
         let (vi, vx) = match (convention.decay, convention.gain) {
             (Decay::Exact, gain) => {
                 // (1 / tau_m) * integral of exp(-(h - s) / tau_m) exp(-s / tau_s) ds over the step
-                let mix = C::c(h) / tau_mem * b * (C::c(h) / tau_mem - C::c(h) / tau_syn).phi1();
+                let mix = h / tau_mem * b * (h / tau_mem - h / tau_syn).phi1();
                 match gain {
                     Gain::Scaled => (r * mix, r * (relax - mix)),
                     Gain::Unscaled => (mix / relax, one - mix / relax),
@@ -97,5 +98,26 @@ impl Neuron<2, 7, 9> for CubaLif {
 
     fn rest(p: &[f64; 7]) -> [f64; 2] {
         [p[3], 0.0]
+    }
+
+    fn curve(p: &[f64; 7], &[v, i]: &[f64; 2], x: f64) -> Option<Curve> {
+        let [tau_mem, tau_syn, r, v_leak, v_threshold, ..] = *p;
+        let end = v_leak + r * x;
+        Some(Curve {
+            level: end - v_threshold,
+            drift: 0.0,
+            a: v - end,
+            alpha: 1.0 / tau_mem,
+            b: r * (i - x) / tau_mem,
+            beta: 1.0 / tau_syn,
+        })
+    }
+
+    #[inline(always)]
+    fn reach<C: Real, R: Over<C>>(k: &[C; 9], [v, i]: [R; 2], x: R) -> R {
+        // As if the current stayed at the larger of where it begins and where it tends to: the membrane does not turn then.
+        let most = larger(i, x);
+        let end = Self::flow(k, [v, most], most);
+        larger(Self::gap(k, &[v, most]), Self::gap(k, &end))
     }
 }

@@ -1,7 +1,9 @@
 //! The integrate-and-fire neuron without leak.
 
 use super::spec::{T_REF, V, positive, real};
-use super::{Convention, Gain, Neuron, Output, Reset, Spec, reset_constants, reset_membrane};
+use super::{
+    Convention, Curve, Gain, Neuron, Output, Reset, Spec, larger, reset_constants, reset_membrane,
+};
 use crate::num::{Over, Real};
 
 /// Integrate-and-fire: `v' = r x`; a spike of weight `w` adds `w` to `v`.
@@ -30,10 +32,10 @@ impl Neuron<1, 4, 4> for If {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; 4], convention: &Convention, reset: Reset, h: f64) -> [C; 4] {
+    fn discretise<C: Real>(p: &[C; 4], convention: &Convention, reset: Reset, h: C) -> [C; 4] {
         let [r, v_threshold, v_reset, _] = *p;
         let gain = match convention.gain {
-            Gain::Scaled => r * C::c(h),
+            Gain::Scaled => r * h,
             Gain::Unscaled => C::c(1.0),
         };
         let [m, c] = reset_constants(reset, v_reset, v_threshold);
@@ -62,5 +64,18 @@ impl Neuron<1, 4, 4> for If {
 
     fn rest(_: &[f64; 4]) -> [f64; 1] {
         [0.0]
+    }
+
+    fn curve(&[r, v_threshold, ..]: &[f64; 4], &[v]: &[f64; 1], x: f64) -> Option<Curve> {
+        Some(Curve {
+            level: v - v_threshold,
+            drift: r * x,
+            ..Curve::default()
+        })
+    }
+
+    #[inline(always)]
+    fn reach<C: Real, R: Over<C>>(k: &[C; 4], s: [R; 1], x: R) -> R {
+        larger(Self::gap(k, &s), Self::gap(k, &Self::flow(k, s, x)))
     }
 }

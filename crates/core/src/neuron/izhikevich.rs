@@ -64,10 +64,10 @@ impl<const RK4: bool> Neuron<2, 6, 7> for Izhikevich<RK4> {
     };
     const AFFINE: bool = false;
 
-    fn discretise<C: Real>(p: &[C; 6], _: &Convention, reset: Reset, h: f64) -> [C; 7] {
+    fn discretise<C: Real>(p: &[C; 6], _: &Convention, reset: Reset, h: C) -> [C; 7] {
         let [a, b, d, v_threshold, v_reset, _] = *p;
         let [m, c] = reset_constants(reset, v_reset, v_threshold);
-        [C::c(h * 1e3), a, b, d, v_threshold, m, c]
+        [h * C::c(1e3), a, b, d, v_threshold, m, c]
     }
 
     #[inline(always)]

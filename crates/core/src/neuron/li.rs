@@ -29,7 +29,7 @@ impl Neuron<1, 3, 3> for Li {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; 3], convention: &Convention, _: Reset, h: f64) -> [C; 3] {
+    fn discretise<C: Real>(p: &[C; 3], convention: &Convention, _: Reset, h: C) -> [C; 3] {
         let [tau_mem, r, v_leak] = *p;
         let b = decay(tau_mem, h, convention.decay);
         let relax = C::c(1.0) - b;

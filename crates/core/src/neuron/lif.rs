@@ -2,7 +2,8 @@
 
 use super::spec::{T_REF, V, positive, real, tau};
 use super::{
-    Convention, Gain, Neuron, Output, Reset, Spec, decay, reset_constants, reset_membrane,
+    Convention, Curve, Gain, Neuron, Output, Reset, Spec, decay, larger, reset_constants,
+    reset_membrane,
 };
 use crate::num::{Over, Real};
 
@@ -34,7 +35,7 @@ impl Neuron<1, 6, 6> for Lif {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; 6], convention: &Convention, reset: Reset, h: f64) -> [C; 6] {
+    fn discretise<C: Real>(p: &[C; 6], convention: &Convention, reset: Reset, h: C) -> [C; 6] {
         let [tau_mem, r, v_leak, v_threshold, v_reset, _] = *p;
         let b = decay(tau_mem, h, convention.decay);
         let relax = C::c(1.0) - b;
@@ -68,5 +69,25 @@ impl Neuron<1, 6, 6> for Lif {
 
     fn rest(p: &[f64; 6]) -> [f64; 1] {
         [p[2]]
+    }
+
+    fn curve(
+        &[tau_mem, r, v_leak, v_threshold, ..]: &[f64; 6],
+        &[v]: &[f64; 1],
+        x: f64,
+    ) -> Option<Curve> {
+        let end = v_leak + r * x;
+        Some(Curve {
+            level: end - v_threshold,
+            a: v - end,
+            alpha: 1.0 / tau_mem,
+            ..Curve::default()
+        })
+    }
+
+    #[inline(always)]
+    fn reach<C: Real, R: Over<C>>(k: &[C; 6], s: [R; 1], x: R) -> R {
+        // Between start and end the membrane does not turn.
+        larger(Self::gap(k, &s), Self::gap(k, &Self::flow(k, s, x)))
     }
 }

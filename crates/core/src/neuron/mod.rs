@@ -7,7 +7,9 @@ mod adex;
 mod adlif;
 mod alif;
 mod convention;
+mod cuba_li;
 mod cuba_lif;
+mod curve;
 mod integrate;
 mod izhikevich;
 mod li;
@@ -20,7 +22,9 @@ pub use adex::AdEx;
 pub use adlif::AdLif;
 pub use alif::Alif;
 pub use convention::{Arrivals, Convention, Decay, Gain, Pulse, ResetTime, Threshold};
+pub use cuba_li::CubaLi;
 pub use cuba_lif::CubaLif;
+pub use curve::Curve;
 pub use integrate::If;
 pub use izhikevich::Izhikevich;
 pub use li::Li;
@@ -43,7 +47,7 @@ pub trait Neuron<const S: usize, const P: usize, const K: usize>: Send + Sync + 
     const AFFINE: bool;
 
     /// The constants of a step of `h` seconds: the only place where a decay is exponentiated.
-    fn discretise<C: Real>(p: &[C; P], convention: &Convention, reset: Reset, h: f64) -> [C; K];
+    fn discretise<C: Real>(p: &[C; P], convention: &Convention, reset: Reset, h: C) -> [C; K];
 
     /// The state after a step without spikes, under a current `x` held constant.
     fn flow<C: Real, R: Over<C>>(k: &[C; K], s: [R; S], x: R) -> [R; S];
@@ -60,6 +64,18 @@ pub trait Neuron<const S: usize, const P: usize, const K: usize>: Send + Sync + 
     /// The state at rest.
     fn rest(p: &[f64; P]) -> [f64; S];
 
+    /// The gap `h` seconds after the state `s`, under a current `x` and without spikes, as a function of `h`; `None` where it
+    /// has no such form.
+    fn curve(_: &[f64; P], _: &[f64; S], _: f64) -> Option<Curve> {
+        None
+    }
+
+    /// No gap within a step from `s` is larger, under the constants of the step and without spikes.
+    #[inline(always)]
+    fn reach<C: Real, R: Over<C>>(_: &[C; K], _: [R; S], _: R) -> R {
+        R::lift(C::c(f64::INFINITY))
+    }
+
     /// Flow and jump in the order of the convention: of the weight `w`, the share `before` (0 or 1) arrives
     /// before the flow.
     #[inline(always)]
@@ -71,12 +87,18 @@ pub trait Neuron<const S: usize, const P: usize, const K: usize>: Send + Sync + 
     }
 }
 
+/// The larger of two numbers.
+#[inline(always)]
+fn larger<C, R: Over<C>>(a: R, b: R) -> R {
+    R::select(a.below(b), b, a)
+}
+
 /// The decay of a state with time constant `tau` over a step.
 #[inline(always)]
-fn decay<C: Real>(tau: C, h: f64, how: Decay) -> C {
+fn decay<C: Real>(tau: C, h: C, how: Decay) -> C {
     match how {
-        Decay::Exact | Decay::ExponentialEuler => (-(C::c(h) / tau)).exp(),
-        Decay::Euler => C::c(1.0) - C::c(h) / tau,
+        Decay::Exact | Decay::ExponentialEuler => (-(h / tau)).exp(),
+        Decay::Euler => C::c(1.0) - h / tau,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The list of models, and the erased form in which the engines hold one.
 
 use super::{
-    AdEx, AdLif, Alif, Convention, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, NextStep,
-    Refractory, Reset, ResetTime, Spec,
+    AdEx, AdLif, Alif, Convention, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron,
+    NextStep, Refractory, Reset, ResetTime, Spec,
 };
 use crate::kernel::{Backward, Forward, backward, forward};
 use crate::num::{Dual, Float};
@@ -77,7 +77,7 @@ where
         dk: &[f64],
     ) -> Vec<f64> {
         let vars: [Dual<f64, P>; P] = std::array::from_fn(|i| Dual::<f64, P>::variable(p[i], i));
-        let k = M::discretise(&vars, convention, reset, h);
+        let k = M::discretise(&vars, convention, reset, Dual::constant(h));
         (0..P)
             .map(|i| (0..K).map(|j| dk[j] * k[j].d[i]).sum())
             .collect()
@@ -97,12 +97,13 @@ where
 }
 
 /// The names of all models.
-pub fn models() -> [&'static Spec; 9] {
+pub fn models() -> [&'static Spec; 10] {
     [
         &<If as Neuron<1, 4, 4>>::SPEC,
         &<Lif as Neuron<1, 6, 6>>::SPEC,
         &<Li as Neuron<1, 3, 3>>::SPEC,
         &<CubaLif as Neuron<2, 7, 9>>::SPEC,
+        &<CubaLi as Neuron<2, 4, 9>>::SPEC,
         &<Alif as Neuron<2, 8, 8>>::SPEC,
         &<AdLif<false> as Neuron<2, 9, 10>>::SPEC,
         &<AdLif<true> as Neuron<2, 9, 10>>::SPEC,
@@ -163,6 +164,7 @@ macro_rules! lanes {
                 }
                 Ok(match (name, refractory, late) {
                     ("li", _, _) => erase::<F, Li, 1, 3, 3>(),
+                    ("cuba_li", _, _) => erase::<F, CubaLi, 2, 4, 9>(),
                     ("if", false, false) => erase::<F, If, 1, 4, 4>(),
                     ("if", true, false) => erase::<F, Refractory<If>, 2, 4, 5>(),
                     ("if", false, true) => erase::<F, NextStep<If>, 2, 4, 4>(),

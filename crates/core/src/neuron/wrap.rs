@@ -22,10 +22,10 @@ macro_rules! refractory {
             const SPEC: Spec = <$m as Neuron<$s, $p, $k>>::SPEC;
             const AFFINE: bool = false;
 
-            fn discretise<C: Real>(p: &[C; $p], convention: &Convention, reset: Reset, h: f64) -> [C; $k1] {
+            fn discretise<C: Real>(p: &[C; $p], convention: &Convention, reset: Reset, h: C) -> [C; $k1] {
                 let inner = <$m>::discretise(p, convention, reset, h);
                 // One more than the steps to wait, because the count is lowered before it is looked at.
-                let count = C::c((p[$p - 1].value() / h).round() + 1.0);
+                let count = C::c((p[$p - 1].value() / h.value()).round() + 1.0);
                 std::array::from_fn(|i| if i < $k { inner[i] } else { count })
             }
 
@@ -78,7 +78,7 @@ macro_rules! next_step {
             const SPEC: Spec = <$m as Neuron<$s, $p, $k>>::SPEC;
             const AFFINE: bool = false;
 
-            fn discretise<C: Real>(p: &[C; $p], convention: &Convention, reset: Reset, h: f64) -> [C; $k] {
+            fn discretise<C: Real>(p: &[C; $p], convention: &Convention, reset: Reset, h: C) -> [C; $k] {
                 <$m>::discretise(p, convention, reset, h)
             }
 

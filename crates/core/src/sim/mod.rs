@@ -2,6 +2,7 @@
 
 mod block;
 pub mod clock;
+pub mod event;
 mod input;
 mod pass;
 mod population;

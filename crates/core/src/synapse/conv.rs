@@ -56,6 +56,29 @@ impl Conv {
         self
     }
 
+    /// The outputs that input `i` reaches and the numbers of the weights, all in canonical order.
+    pub fn taps(&self, i: usize) -> Vec<(usize, usize)> {
+        let ([c, h, w], [o, oh, ow], [kh, kw]) = (self.input, self.output, self.kernel);
+        let (cg, og) = (c / self.groups, o / self.groups);
+        let (channel, y, x) = (i / (h * w), i / w % h, i % w);
+        // The output along one axis that a tap leads to.
+        let axis = |at: usize, tap: usize, k: usize, n: usize| {
+            let from = (at + self.padding[k]).checked_sub(tap)?;
+            let fits = from.is_multiple_of(self.stride[k]) && from / self.stride[k] < n;
+            fits.then(|| from / self.stride[k])
+        };
+        let mut taps = Vec::new();
+        for out in (channel / cg * og)..(channel / cg + 1) * og {
+            for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
+                if let (Some(py), Some(px)) = (axis(y, ky, 0, oh), axis(x, kx, 1, ow)) {
+                    let weight = ((out * cg + channel % cg) * kh + ky) * kw + kx;
+                    taps.push(((out * oh + py) * ow + px, weight));
+                }
+            }
+        }
+        taps
+    }
+
     fn reach(&mut self, y: usize, x: usize) {
         let ([o, oh, ow], [kh, kw]) = (self.output, self.kernel);
         let ([sy, sx], [py, px], og) = (self.stride, self.padding, o / self.groups);

@@ -10,8 +10,18 @@ use std::ops::Range;
 pub(crate) struct Linear {
     pub weight: usize,
     pub bias: Option<usize>,
+    pub delays: Option<Delay>,
     pub inputs: usize,
     pub outputs: usize,
+}
+
+/// Where the delays of weights stand, in seconds: one number, or one for each weight in the order of the weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Delay {
+    /// A trained parameter of the network.
+    Trained(usize),
+    /// One of its buffers.
+    Fixed(usize),
 }
 
 /// Which steps of an error belong to which steps of a source: error step `t` and source step `t - shift`, never across

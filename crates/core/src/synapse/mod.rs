@@ -10,7 +10,7 @@ mod norm;
 mod pool;
 
 pub(crate) use conv::Conv;
-pub(crate) use dense::{Linear, Pairs};
+pub(crate) use dense::{Delay, Linear, Pairs};
 pub(crate) use dropout::Dropout;
 pub(crate) use norm::{Moments, Norm};
 pub(crate) use pool::{Pool, PoolKind};

@@ -1,0 +1,301 @@
+//! The gap to threshold as a function of time between events, and when it is first crossed.
+
+use crate::num::Real;
+
+/// `level + drift h + a exp(-alpha h) + b K(h)`, the gap of a neuron `h` seconds after an event.
+///
+/// `K(h)` is the response of a membrane of rate `alpha` to a current of rate `beta`,
+/// `integral of exp(-alpha (h - s)) exp(-beta s) ds` over `0..h`, which stays well defined where both rates meet.
+///
+/// Without drift the slope is zero at most once ([`Curve::turn`]), so that the curve rises on at most one stretch: no crossing
+/// is missed. `drift` stands alone (`a` and `b` are 0), as in the integrate-and-fire neuron.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// What it tends to, drift aside.
+    pub level: f64,
+    /// Per second.
+    pub drift: f64,
+    /// Amount that decays.
+    pub a: f64,
+    /// Its rate, per second.
+    pub alpha: f64,
+    /// Current that decays, per second.
+    pub b: f64,
+    /// Its rate, per second.
+    pub beta: f64,
+}
+
+/// `ln(1 + x d) / d`, continued through `d = 0`; nothing where the logarithm has no value.
+fn log_ratio(x: f64, d: f64) -> Option<f64> {
+    let small = x * d;
+    if small <= -1.0 {
+        None
+    } else if small.abs() < 1e-9 {
+        Some(x * (1.0 - 0.5 * small))
+    } else {
+        Some(small.ln_1p() / d)
+    }
+}
+
+impl Curve {
+    /// `level + a exp(-alpha h) + c exp(-beta h)`.
+    pub fn two(level: f64, [a, alpha]: [f64; 2], [c, beta]: [f64; 2]) -> Self {
+        // exp(-beta h) = exp(-alpha h) + (alpha - beta) K(h)
+        Self {
+            level,
+            drift: 0.0,
+            a: a + c,
+            alpha,
+            b: c * (alpha - beta),
+            beta,
+        }
+    }
+
+    /// `exp(-alpha h)`, `exp(-beta h)` and `K(h)`.
+    fn parts(&self, h: f64) -> [f64; 3] {
+        let (e, g) = ((-self.alpha * h).exp(), (-self.beta * h).exp());
+        let apart = (self.alpha - self.beta) * h;
+        let k = if apart.abs() < 1.0 {
+            h * e * apart.phi1()
+        } else {
+            (g - e) / (self.alpha - self.beta)
+        };
+        [e, g, k]
+    }
+
+    /// The gap at `h`.
+    ///
+    /// ```
+    /// use cortado::neuron::Curve;
+    /// let c = Curve { level: -1.0, a: 0.5, alpha: 50.0, b: 60.0, beta: 200.0, ..Curve::default() };
+    /// let h: f64 = 7e-3;
+    /// let k = ((-50.0 * h).exp() - (-200.0 * h).exp()) / 150.0;
+    /// assert!((c.at(h) - (-1.0 + 0.5 * (-50.0 * h).exp() + 60.0 * k)).abs() < 1e-15);
+    /// ```
+    pub fn at(&self, h: f64) -> f64 {
+        let [e, _, k] = self.parts(h);
+        self.level + self.drift * h + self.a * e + self.b * k
+    }
+
+    /// Its derivative at `h`, per second.
+    pub fn slope(&self, h: f64) -> f64 {
+        let [e, g, k] = self.parts(h);
+        self.drift - self.alpha * self.a * e + self.b * (g - self.alpha * k)
+    }
+
+    /// The only time at which the slope is zero, before or after 0, if there is one.
+    pub fn turn(&self) -> Option<f64> {
+        if self.b == 0.0 {
+            return None;
+        }
+        // exp(d h) = (1 + d / alpha) / (1 + a d / b) with d = beta - alpha
+        let d = self.beta - self.alpha;
+        Some(log_ratio(1.0 / self.alpha, d)? - log_ratio(self.a / self.b, d)?)
+    }
+
+    /// The first time in `0..=until` at which the gap reaches 0 from below, or at once if it is positive at 0.
+    ///
+    /// ```
+    /// use cortado::neuron::Curve;
+    /// // v' = (2 - v) / tau from 0 reaches 1 after tau ln 2.
+    /// let tau = 20e-3;
+    /// let c = Curve { level: 1.0, a: -2.0, alpha: 1.0 / tau, ..Curve::default() };
+    /// assert!((c.first(1.0).unwrap() - tau * 2f64.ln()).abs() < 1e-17);
+    /// assert_eq!(c.first(0.01), None);
+    /// ```
+    pub fn first(&self, until: f64) -> Option<f64> {
+        let start = self.level + self.a;
+        let rises = self.drift - self.alpha * self.a + self.b;
+        if start > 0.0 || (start == 0.0 && rises > 0.0) {
+            return Some(0.0);
+        }
+        if self.alpha == 0.0 {
+            let h = -start / self.drift;
+            return (self.drift > 0.0 && h <= until).then_some(h);
+        }
+        // A current lifts the membrane by no more than its size over the faster rate.
+        if self.level + self.a.max(0.0) + self.b.max(0.0) / self.alpha.max(self.beta) <= 0.0 {
+            return None;
+        }
+        let turn = self.turn().filter(|&h| h > 0.0);
+        if rises > 0.0 {
+            // Up to the turn, if there is one, and down from there.
+            match turn {
+                Some(h) if h <= until => self.root(0.0, h),
+                _ => self.root(0.0, until),
+            }
+        } else {
+            // Down to the turn, if there is one, and up from there.
+            self.root(turn.filter(|&h| h < until)?, until)
+        }
+    }
+
+    /// The crossing between `low`, where the gap is not positive, and `high`, up to which it rises.
+    fn root(&self, low: f64, high: f64) -> Option<f64> {
+        let (mut low, mut high) = (low, high);
+        if high.is_infinite() {
+            if self.level <= 0.0 {
+                return None;
+            }
+            let slow = self
+                .alpha
+                .min(if self.b == 0.0 { self.alpha } else { self.beta });
+            let mut far = low + 1.0 / slow;
+            while self.at(far) <= 0.0 && far.is_finite() {
+                far += far - low;
+            }
+            high = far;
+        }
+        if self.at(high) <= 0.0 || high.is_nan() {
+            return None;
+        }
+        let guess = self.closed().filter(|h| (low..=high).contains(h));
+        let mut h = guess.unwrap_or(0.5 * (low + high));
+        for _ in 0..200 {
+            let gap = self.at(h);
+            if gap > 0.0 {
+                high = h;
+            } else {
+                low = h;
+            }
+            let newton = h - gap / self.slope(h);
+            let inside = newton > low && newton < high;
+            let next = if inside { newton } else { 0.5 * (low + high) };
+            if (next - h).abs() <= 2.0 * f64::EPSILON * h || next == low || next == high {
+                return Some(next);
+            }
+            h = next;
+        }
+        Some(h)
+    }
+
+    /// The crossing where one rate is twice the other, the gap then being a square in one exponential (`goeltz2021`); or where
+    /// there is one exponential.
+    fn closed(&self) -> Option<f64> {
+        if self.b == 0.0 {
+            // level + a y = 0
+            let y = -self.level / self.a;
+            return Some(-y.ln() / self.alpha);
+        }
+        // level + p y + q y^2 = 0 with y = exp(-rate h)
+        let (rate, p, q) = if self.beta == 2.0 * self.alpha {
+            let k = self.b / self.alpha;
+            (self.alpha, self.a + k, -k)
+        } else if self.alpha == 2.0 * self.beta {
+            let k = self.b / self.beta;
+            (self.beta, k, self.a - k)
+        } else {
+            return None;
+        };
+        let root = (p * p - 4.0 * q * self.level).sqrt();
+        // Where the gap rises with h it falls with y: p + 2 q y = -root. Of two forms, the one that does not cancel.
+        let y = if p > 0.0 {
+            -(p + root) / (2.0 * q)
+        } else {
+            2.0 * self.level / (root - p)
+        };
+        Some(-y.ln() / rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The first crossing on a fine grid, for what `first` must not miss.
+    fn scan(c: &Curve, until: f64) -> Option<f64> {
+        let n = 20_000;
+        let at = |i: usize| until * i as f64 / f64::from(n);
+        (1..=n as usize).find(|&i| c.at(at(i)) > 0.0).map(at)
+    }
+
+    proptest! {
+        #[test]
+        fn no_crossing_is_missed_and_none_invented(
+            level in -1.0f64..0.5, a in -2.0f64..1.0, b in -400.0f64..400.0,
+            tau_mem in 2e-3f64..50e-3, ratio in prop::sample::select(vec![0.5, 1.0, 2.0, 0.999_999_9, 0.25, 3.7]),
+            until in prop::sample::select(vec![1e-3, 20e-3, 0.5]),
+        ) {
+            let alpha = 1.0 / tau_mem;
+            let c = Curve { level, drift: 0.0, a, alpha, b, beta: alpha * ratio };
+            prop_assume!(c.at(0.0) < -1e-6);
+            match (c.first(until), scan(&c, until)) {
+                (Some(h), found) => {
+                    prop_assert!(h > 0.0 && h <= until);
+                    let scale = level.abs() + a.abs() + b.abs() * tau_mem;
+                    prop_assert!(c.at(h).abs() < 1e-14 * scale, "gap {} at {h}", c.at(h));
+                    prop_assert!(c.slope(h) >= -1e-9 * scale * alpha);
+                    // A grazing peak may lie between two points of the grid.
+                    if let Some(found) = found {
+                        prop_assert!(h <= found && found - h < until / 10_000.0, "{h} {found}");
+                    }
+                }
+                (None, found) => prop_assert_eq!(found, None),
+            }
+        }
+
+        #[test]
+        fn slope_and_turn_are_those_of_the_curve(
+            a in -1.0f64..1.0, b in -300.0f64..300.0, alpha in 20.0f64..400.0, ratio in 0.2f64..5.0, h in 0.0f64..0.1,
+        ) {
+            let c = Curve { level: -1.0, drift: 0.0, a, alpha, b, beta: alpha * ratio };
+            let e = 1e-6;
+            let slope = (c.at(h + e) - c.at(h - e)) / (2.0 * e);
+            prop_assert!((c.slope(h) - slope).abs() < 1e-5 * (a.abs() * alpha + b.abs()));
+            if let Some(turn) = c.turn().filter(|t| t.abs() < 0.2) {
+                prop_assert!(c.slope(turn).abs() < 1e-8 * (a.abs() * alpha + b.abs()) * (-alpha.max(c.beta) * turn.min(0.0)).exp());
+            }
+        }
+    }
+
+    #[test]
+    fn waits_for_ever_only_below_threshold() {
+        let c = |level| Curve {
+            level,
+            a: -1.0,
+            alpha: 50.0,
+            ..Curve::default()
+        };
+        assert_eq!(c(-1e-9).first(f64::INFINITY), None);
+        let h = c(1e-9).first(f64::INFINITY).unwrap();
+        assert!((h - 1e9f64.ln() / 50.0).abs() < 1e-8);
+        let drift = Curve {
+            level: -1.0,
+            drift: 4.0,
+            ..Curve::default()
+        };
+        assert_eq!(drift.first(1.0), Some(0.25));
+        assert_eq!(drift.first(0.2), None);
+    }
+
+    #[test]
+    fn a_current_lifts_the_membrane_as_in_closed_form() {
+        // tau_mem = 2 tau_syn: v = 2 i (y - y^2) with y = exp(-h / tau_mem) is 1 at y = (1 + sqrt(1 - 2 / i)) / 2.
+        let (tau, i) = (10e-3, 2.5f64);
+        let alpha = 1.0 / tau;
+        let c = Curve {
+            level: -1.0,
+            b: 2.0 * i * alpha,
+            alpha,
+            beta: 2.0 * alpha,
+            ..Curve::default()
+        };
+        let y = 0.5 * (1.0 + (1.0 - 2.0 / i).sqrt());
+        assert!((c.first(1.0).unwrap() + tau * y.ln()).abs() < 1e-17);
+        // Equal rates: v = i alpha h exp(-alpha h), at its peak i / e.
+        let c = Curve {
+            b: i * alpha,
+            beta: alpha,
+            ..c
+        };
+        assert_eq!(c.first(1.0), None);
+        let c = Curve {
+            b: 3.0 * alpha,
+            ..c
+        };
+        let h = c.first(1.0).unwrap();
+        assert!((3.0 * h / tau * (-h / tau).exp() - 1.0).abs() < 1e-15);
+        assert!((c.turn().unwrap() - tau).abs() < 1e-17);
+    }
+}

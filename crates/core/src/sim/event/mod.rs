@@ -1,0 +1,469 @@
+//! The event-driven engine: a network without a clock.
+//!
+//! Nothing is computed where nothing arrives. A neuron is moved on by its own `flow`, in `f64`, when a spike reaches it;
+//! the time of its next spike is the first zero of its gap ([`Curve::first`](crate::neuron::Curve::first)), in closed form
+//! where there is one, or a crossing within a step of the integrator that its model declares.
+//!
+//! # Ties
+//! Everything that reaches a population at one time is added up before its gaps are looked at. Populations follow each
+//! other in the order of a step of the clock, so that a spike without delay is seen downstream at the time that it was fired.
+//! An arrival at the very time of a crossing comes first. Times that are a whole number of picoseconds but for rounding count
+//! as that number, so that sums of times and delays meet.
+//!
+//! # Deviations
+//! A refractory neuron keeps its membrane up to `t_ref` after a spike, that time included. A neuron that is still above
+//! threshold after its reset fires again at once, where the clock lets it fire in the next step.
+
+mod group;
+mod queue;
+mod wiring;
+
+use crate::network::Network;
+use crate::neuron::{Lanes, Output};
+use crate::{Error, Result};
+use group::{Ahead, Group, Row};
+use queue::{Event, Queue, What, snap};
+use std::sync::Arc;
+use wiring::{Projection, Wiring};
+
+/// A spike of a neuron.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spike {
+    /// Seconds.
+    pub t: f64,
+    /// The population: its place in [`Engine::populations`].
+    pub population: usize,
+    /// The neuron, in the order of the population's shape.
+    pub neuron: usize,
+}
+
+/// What became of spikes, counted by weight: a spike over a projection counts once for each neuron that it reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Put on their way.
+    pub sent: u64,
+    /// Arrived.
+    pub delivered: u64,
+    /// Spikes fired by neurons.
+    pub spikes: u64,
+    /// Times that a neuron was looked at because of itself: to fire, or to go on with an integrator.
+    pub visits: u64,
+}
+
+/// A network that runs from event to event.
+///
+/// ```
+/// use cortado::{network::{Network, NetworkSpec}, sim::event::Engine};
+/// let spec = NetworkSpec::new(1e-3).linear("w", 1).population("p", "cuba_lif", &[("tau_mem", 10e-3), ("tau_syn", 5e-3)]);
+/// let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+/// net.set("w.weight", &[5.0]).unwrap();
+/// let mut engine = Engine::new(&net).unwrap();
+/// engine.feed(2e-3, 0).unwrap();
+/// let mut spikes = Vec::new();
+/// engine.run(0.1, |s| spikes.push(s)).unwrap();
+/// // v = 5 (y - y^2) with y = exp(-h / tau_mem) reaches 1 at y = (1 + sqrt(1 - 4 / 5)) / 2.
+/// let y = 0.5 * (1.0 + 0.2f64.sqrt());
+/// assert!((spikes[0].t - (2e-3 - 10e-3 * y.ln())).abs() < 1e-16);
+/// ```
+pub struct Engine {
+    wiring: Arc<Wiring>,
+    /// One for each population but the input.
+    groups: Vec<Box<dyn Group>>,
+    queue: Queue,
+    /// Everything before this time has happened.
+    now: f64,
+    traffic: Traffic,
+    /// For each population but the input: how often each neuron's next spike became void.
+    versions: Vec<Vec<u32>>,
+    /// Neurons that something reached at this time, and those that are due.
+    touched: Vec<u32>,
+    due: Vec<u32>,
+    /// How often the neuron that fired last fired at its time.
+    last: (Spike, u32),
+}
+
+/// A neuron that fires so often at one time will never stop.
+const ENDLESS: u32 = 10_000;
+
+impl Engine {
+    /// A network at rest, at time 0.
+    ///
+    /// # Errors
+    /// A model or a convention that is defined by the steps of a clock; a node that has no meaning without one: a bias,
+    /// batch norm, a maximum over windows.
+    pub fn new<R: Lanes>(net: &Network<R>) -> Result<Self> {
+        let (wiring, groups) = Wiring::new(net)?;
+        let versions = wiring.populations[1..].iter().map(|p| vec![0; p.n]);
+        let mut engine = Self {
+            versions: versions.collect(),
+            wiring: Arc::new(wiring),
+            groups,
+            queue: Queue::default(),
+            now: 0.0,
+            traffic: Traffic::default(),
+            touched: Vec::new(),
+            due: Vec::new(),
+            last: (NEVER, 0),
+        };
+        engine.reset();
+        Ok(engine)
+    }
+
+    /// Back to rest and to time 0, nothing on its way; memory is kept.
+    pub fn reset(&mut self) {
+        self.groups.iter_mut().for_each(|g| g.rest());
+        self.queue.clear();
+        (self.now, self.traffic, self.last) = (0.0, Traffic::default(), (NEVER, 0));
+        for p in 1..self.wiring.populations.len() {
+            for j in 0..self.wiring.populations[p].n {
+                let next = self.groups[p - 1].ahead(0.0, j);
+                self.plan(0.0, p, j as u32, next);
+            }
+        }
+    }
+
+    /// The names of the populations; the input is number 0, the readout the last.
+    pub fn populations(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.wiring.populations.iter().map(|p| p.name.as_str())
+    }
+
+    /// Everything before this time, in seconds, has happened.
+    pub fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// What became of spikes since the network was at rest.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Spikes on their way, counted as in [`Traffic`], one by one from what is still to come.
+    pub fn in_flight(&self) -> u64 {
+        let left = |e: &Event| match e.what {
+            What::Deliver {
+                projection,
+                from,
+                at,
+                ..
+            } => {
+                let rows = &self.wiring.projections[projection as usize].rows;
+                (rows.len(from as usize) - at as usize) as u64
+            }
+            What::Visit { .. } => 0,
+        };
+        self.queue.iter().map(left).sum()
+    }
+
+    /// An input spikes at `t` seconds.
+    ///
+    /// # Errors
+    /// A time that is not finite or before [`Engine::now`]; an input that is not there.
+    pub fn feed(&mut self, t: f64, input: usize) -> Result<()> {
+        let t = snap(t);
+        let n = self.wiring.populations[0].n;
+        if input >= n {
+            return Err(Error::invalid(
+                "input",
+                "a spike",
+                format!("less than {n}"),
+                input,
+            ));
+        }
+        if !(t >= self.now && t.is_finite()) {
+            let expected = format!("a time from {} s on", self.now);
+            return Err(Error::invalid(
+                "time",
+                format!("a spike of input {input}"),
+                expected,
+                t,
+            ));
+        }
+        self.send(t, 0, input as u32);
+        Ok(())
+    }
+
+    /// Holds currents on the inputs from now on: they pass the weights out of the input.
+    ///
+    /// # Errors
+    /// Another number than of inputs; a value that is not finite; a projection with a delay.
+    ///
+    /// ```
+    /// use cortado::{network::{Network, NetworkSpec}, sim::event::Engine};
+    /// let spec = NetworkSpec::new(1e-3).linear("w", 1).population("p", "lif", &[("tau_mem", 20e-3)]);
+    /// let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+    /// net.set("w.weight", &[2.0]).unwrap();
+    /// let mut engine = Engine::new(&net).unwrap();
+    /// engine.drive(&[1.0]).unwrap();
+    /// let mut times = Vec::new();
+    /// engine.run(0.1, |s| times.push(s.t)).unwrap();
+    /// assert_eq!(times.len(), 7);
+    /// assert!((times[6] - 7.0 * 20e-3 * 2f64.ln()).abs() < 1e-15);
+    /// ```
+    pub fn drive(&mut self, currents: &[f64]) -> Result<()> {
+        let n = self.wiring.populations[0].n;
+        if currents.len() != n || currents.iter().any(|c| !c.is_finite()) {
+            let expected = format!("{n} finite numbers");
+            return Err(Error::invalid(
+                "currents",
+                "the input",
+                expected,
+                format!("{currents:?}"),
+            ));
+        }
+        let wiring = self.wiring.clone();
+        for p in 1..wiring.populations.len() {
+            let mut sums = vec![0.0; wiring.populations[p].n];
+            let mut driven = false;
+            for projection in wiring
+                .projections
+                .iter()
+                .filter(|j| j.from == 0 && j.to == p)
+            {
+                driven = true;
+                for (i, &c) in currents.iter().enumerate() {
+                    let held = projection.delay + projection.rows.delay(i, 0);
+                    let (row, more) = projection.rows.group(i, 0);
+                    if held != 0.0 || more.is_some() {
+                        let place = format!("'input' -> '{}'", wiring.populations[p].name);
+                        return Err(Error::invalid("current", place, "no delay", "a delay"));
+                    }
+                    match row {
+                        Row::Dense(w) => sums.iter_mut().zip(w).for_each(|(s, w)| *s += w * c),
+                        Row::Sparse(to, w) => {
+                            let each = to.iter().zip(w);
+                            each.for_each(|(&j, w)| sums[j as usize] += w * c);
+                        }
+                    }
+                }
+            }
+            if driven {
+                self.groups[p - 1].drive(self.now, &sums);
+                for j in 0..sums.len() {
+                    let next = self.groups[p - 1].ahead(self.now, j);
+                    self.plan(self.now, p, j as u32, next);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs up to `until` seconds, that time not included, and hands every spike of a neuron to `sink`, in order of time.
+    ///
+    /// # Errors
+    /// A time before [`Engine::now`]; a neuron whose state is no number, or that fires without end at one time.
+    pub fn run(&mut self, until: f64, mut sink: impl FnMut(Spike)) -> Result<()> {
+        let until = snap(until);
+        if until.is_nan() || until < self.now {
+            let expected = format!("a time from {} s on", self.now);
+            return Err(Error::invalid("time", "the run", expected, until));
+        }
+        while let Some(&next) = self.queue.peek() {
+            if next.time() >= until {
+                break;
+            }
+            self.instant(next.time(), next.rank, &mut sink)?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// The state of a neuron now: its variables in the order of the model's table.
+    ///
+    /// # Errors
+    /// A population or a neuron that is not there.
+    pub fn state(&self, population: usize, neuron: usize) -> Result<Vec<f64>> {
+        let mut out = Vec::new();
+        match self.wiring.populations.get(population) {
+            Some(p) if population > 0 && neuron < p.n => {
+                self.groups[population - 1].state(self.now, neuron, &mut out);
+                Ok(out)
+            }
+            _ => {
+                let expected = "a population that is not the input, and one of its neurons";
+                let got = format!("{neuron} of population {population}");
+                Err(Error::invalid("neuron", "the network", expected, got))
+            }
+        }
+    }
+
+    /// The membranes of the readout now, if it hands on its membrane.
+    pub fn readout(&self) -> Option<Vec<f64>> {
+        let last = self.wiring.populations.len() - 1;
+        let p = &self.wiring.populations[last];
+        let v = |j| Some(*self.state(last, j).ok()?.first()?);
+        (p.output == Output::Membrane).then(|| (0..p.n).filter_map(v).collect())
+    }
+
+    /// A copy that goes its own way from here.
+    pub fn fork(&self) -> Self {
+        Self {
+            wiring: self.wiring.clone(),
+            groups: self.groups.iter().map(|g| g.copy()).collect(),
+            queue: self.queue.clone(),
+            now: self.now,
+            traffic: self.traffic,
+            versions: self.versions.clone(),
+            touched: Vec::new(),
+            due: Vec::new(),
+            last: self.last,
+        }
+    }
+
+    /// Puts a spike on its way over all projections out of a population.
+    fn send(&mut self, t: f64, population: usize, from: u32) {
+        let wiring = &self.wiring;
+        for &projection in &wiring.populations[population].out {
+            let p = &wiring.projections[projection as usize];
+            let reached = p.rows.len(from as usize);
+            if reached > 0 {
+                self.traffic.sent += reached as u64;
+                let time = t + p.delay + p.rows.delay(from as usize, 0);
+                let rank = wiring.populations[p.to].rank;
+                let what = What::Deliver {
+                    projection,
+                    from,
+                    at: 0,
+                    sent: t.to_bits(),
+                };
+                self.queue.push(Event::new(time, rank, what));
+            }
+        }
+    }
+
+    /// Everything that happens to one population at one time.
+    fn instant(&mut self, t: f64, rank: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
+        let wiring = self.wiring.clone();
+        let Some(p) = wiring.populations.iter().position(|p| p.rank == rank) else {
+            return Ok(());
+        };
+        self.touched.clear();
+        self.due.clear();
+        while let Some(&event) = self.queue.peek() {
+            if event.time() != t || event.rank != rank {
+                break;
+            }
+            self.queue.pop();
+            match event.what {
+                What::Deliver {
+                    projection,
+                    from,
+                    at,
+                    sent,
+                } => {
+                    let Projection { delay, rows, .. } = &wiring.projections[projection as usize];
+                    let (row, next) = rows.group(from as usize, at as usize);
+                    self.groups[p - 1].arrive(t, row, &mut self.touched);
+                    self.traffic.delivered += row.len() as u64;
+                    if let Some(next) = next {
+                        let held = delay + rows.delay(from as usize, next);
+                        let what = What::Deliver {
+                            projection,
+                            from,
+                            at: next as u32,
+                            sent,
+                        };
+                        let time = f64::from_bits(sent) + held;
+                        self.queue.push(Event::new(time, rank, what));
+                    }
+                }
+                What::Visit {
+                    neuron,
+                    version,
+                    fires,
+                } => {
+                    if version == self.versions[p - 1][neuron as usize] {
+                        self.traffic.visits += 1;
+                        let list = if fires {
+                            &mut self.due
+                        } else {
+                            &mut self.touched
+                        };
+                        list.push(neuron);
+                    }
+                }
+            }
+        }
+        let mut touched = std::mem::take(&mut self.touched);
+        let due = std::mem::take(&mut self.due);
+        if !touched.is_sorted_by(|a, b| a < b) {
+            touched.sort_unstable();
+            touched.dedup();
+        }
+        // One that is due fires, unless something arrived with it: then its gap decides.
+        for &j in due.iter().filter(|j| touched.binary_search(j).is_err()) {
+            self.fire(t, p, j, sink)?;
+            self.look(t, p, j, sink)?;
+        }
+        for &j in &touched {
+            self.groups[p - 1].advance(t, j as usize);
+            self.look(t, p, j, sink)?;
+        }
+        (self.touched, self.due) = (touched, due);
+        Ok(())
+    }
+
+    /// Fires for as long as a neuron is above threshold, and notes what it does next.
+    fn look(&mut self, t: f64, p: usize, j: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
+        loop {
+            match self.groups[p - 1].ahead(t, j as usize) {
+                Ahead::Now => self.fire(t, p, j, sink)?,
+                Ahead::Lost => {
+                    let name = &self.wiring.populations[p].name;
+                    let place = format!("neuron {j} of '{name}' at {t} s");
+                    return Err(Error::invalid("state", place, "a number", "none"));
+                }
+                next => {
+                    self.plan(t, p, j, next);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Notes what a neuron does next; what was noted before is void.
+    fn plan(&mut self, t: f64, p: usize, j: u32, next: Ahead) {
+        let version = &mut self.versions[p - 1][j as usize];
+        *version = version.wrapping_add(1);
+        let (time, fires) = match next {
+            Ahead::Now => (t, true),
+            Ahead::Fires(time) => (time, true),
+            Ahead::Look(time) => (time, false),
+            Ahead::Rests | Ahead::Lost => return,
+        };
+        let what = What::Visit {
+            neuron: j,
+            version: *version,
+            fires,
+        };
+        let rank = self.wiring.populations[p].rank;
+        self.queue.push(Event::new(time, rank, what));
+    }
+
+    fn fire(&mut self, t: f64, p: usize, j: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
+        self.groups[p - 1].fire(t, j as usize);
+        self.traffic.spikes += 1;
+        let spike = Spike {
+            t,
+            population: p,
+            neuron: j as usize,
+        };
+        let again = self.last.0 == spike;
+        self.last = (spike, if again { self.last.1 + 1 } else { 0 });
+        if self.last.1 > ENDLESS {
+            let name = &self.wiring.populations[p].name;
+            let place = format!("neuron {j} of '{name}' at {t} s");
+            let expected = "a reset that leaves it below threshold";
+            return Err(Error::invalid("spikes", place, expected, "no end of them"));
+        }
+        sink(spike);
+        self.send(t, p, j);
+        Ok(())
+    }
+}
+
+/// No spike.
+const NEVER: Spike = Spike {
+    t: f64::NEG_INFINITY,
+    population: 0,
+    neuron: 0,
+};
