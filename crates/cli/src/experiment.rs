@@ -2,9 +2,9 @@
 
 use crate::observe::Scene;
 use crate::recipe::{self, Detect, Recipe};
-use crate::samples::{Data, Samples, batch, encode};
+use crate::samples::{Data, Samples, batch, encode, presented};
 use anyhow::{Context, Result, bail};
-use cortado::learn::{BatchReport, Fit, Matches, evaluate};
+use cortado::learn::{Batch, BatchReport, Fit, Matches, evaluate, eventprop};
 use cortado::network::Network;
 use cortado_base::write_atomic;
 use serde_json::{Value, json};
@@ -73,8 +73,12 @@ pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value
     let mut sum = BatchReport::default();
     let all: Vec<usize> = (0..data.len()).collect();
     for chunk in all.chunks(TEST_BATCH) {
-        let (input, targets) = batch(recipe, data, chunk, 0)?;
-        sum.add(evaluate(net, &input, targets, &recipe.train.objective)?);
+        let (input, targets) = presented(recipe, data, chunk, 0)?;
+        let objective = &recipe.train.objective;
+        sum.add(match input {
+            Batch::Steps(input) => evaluate(net, &input, targets, objective)?,
+            Batch::Times(times) => eventprop::evaluate(net, &times, targets, objective)?,
+        });
     }
     let n = sum.samples as f64;
     let accuracy = sum.correct as f64 / n;

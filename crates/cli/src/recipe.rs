@@ -16,7 +16,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 12] = embedded![
+const RECIPES: [(&str, &str); 13] = embedded![
     "digits",
     "digits-events",
     "mnist-direct",
@@ -25,6 +25,7 @@ const RECIPES: [(&str, &str); 12] = embedded![
     "mnist-conv",
     "fashion-conv",
     "yin-yang",
+    "yin-yang-eventprop",
     "fsdd",
     "braille",
     "ecg-rpeak",

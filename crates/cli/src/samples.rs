@@ -4,9 +4,10 @@ use crate::recipe::Recipe;
 use anyhow::{Context, Result, bail};
 use cortado::Error;
 use cortado::encode::{Presentation, Sample, Series};
-use cortado::learn::Targets;
+use cortado::learn::{Batch, Rule, Targets};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::Input;
+use cortado::sim::event::Times;
 use cortado::spikes::Spikes;
 use cortado_data::Dataset;
 use rayon::prelude::*;
@@ -164,6 +165,33 @@ pub fn batch(
         recipe.encoder.present(&samples, &names, &at)?
     };
     Ok((input, targets(recipe, data, ids)?))
+}
+
+/// As [`batch`], as the recipe's rule of learning takes it: by the steps of its clock, or by times.
+pub fn presented(
+    recipe: &Recipe,
+    data: &Samples,
+    ids: &[usize],
+    round: u64,
+) -> cortado::Result<(Batch<f32>, Targets<'static>)> {
+    let exact = recipe.train.rule == Rule::Eventprop;
+    let same = recipe.augment.keeps_spikes() || round == 0;
+    if exact && same && recipe.augment.distort.is_none() && recipe.data.distort.is_none() {
+        let at = presentation(recipe, round, recipe.steps);
+        let samples: Vec<Sample<'_>> = ids.iter().map(|&i| data.sample(i)).collect();
+        let names: Vec<u32> = ids.iter().map(|&i| i as u32).collect();
+        let times = recipe.encoder.times(&samples, &names, &at)?;
+        return Ok((times.into(), targets(recipe, data, ids)?));
+    }
+    let (input, targets) = batch(recipe, data, ids, round)?;
+    if !exact {
+        return Ok((input.into(), targets));
+    }
+    let Input::Spikes(spikes) = input else {
+        let expected = "an encoder that makes spikes";
+        return Err(Error::invalid("input", "eventprop", expected, "a current"));
+    };
+    Ok((Times::from_spikes(&spikes, recipe.network.dt)?.into(), targets))
 }
 
 /// The spikes of one sample, varied or not.

@@ -61,7 +61,7 @@ impl Training<'_> {
             say.begin(epoch, samples, &fit);
             let sum = fit.epoch(
                 samples,
-                |ids, epoch| samples::batch(recipe, &split.train, ids, epoch + 1),
+                |ids, epoch| samples::presented(recipe, &split.train, ids, epoch + 1),
                 |fit| -> Result<()> {
                     say.step(fit);
                     // The last batch is saved with its epoch.

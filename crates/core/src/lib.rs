@@ -4,6 +4,10 @@
 //! on the number of threads, and every choice on which frameworks disagree is a named value
 //! ([`neuron::Convention`]).
 
+// What tests of the library and of its modules share names it from outside.
+#[cfg(test)]
+extern crate self as cortado;
+
 pub mod cost;
 pub mod encode;
 mod kernel;

@@ -29,6 +29,7 @@ pub use sample::{Events, Sample, Series};
 use crate::num::Float;
 use crate::rng::{Purpose, Rng};
 use crate::sim::clock::Input;
+use crate::sim::event::Times;
 use crate::spikes::Spikes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,9 @@ pub enum Encoder {
         /// Values at or below it stay silent.
         #[serde(default)]
         threshold: f64,
+        /// Whether one more input, the last, fires at the start: times are then told apart from each other and from nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        origin: bool,
     },
     /// As a latency: one spike at `tau ln(x / (x - threshold))`, when a leaky integrator under `x` reaches the
     /// threshold; a spike that would come later stands in the last step.
@@ -165,7 +169,7 @@ impl Encoder {
     /// ```
     /// use cortado::{encode::{Encoder, Presentation}, sim::clock::Input};
     /// let at = Presentation { steps: 5, dt: 1e-3, seed: 0, round: 0 };
-    /// let code = Encoder::LatencyLinear { window: None, threshold: 0.0 };
+    /// let code = Encoder::LatencyLinear { window: None, threshold: 0.0, origin: false };
     /// let Input::Spikes(s) = code.encode::<f32>(&[1.0, 0.0, 0.5], &[0], &at).unwrap() else { panic!() };
     /// assert_eq!((s.row(0, 0), s.row(0, 2), s.count()), (&[0u32][..], &[2u32][..], 2));
     /// ```
@@ -216,7 +220,8 @@ impl Encoder {
             _ => {}
         }
         let ready = self.ready(samples, at)?;
-        let mut spikes = Spikes::builder(samples.len(), at.steps, width * self.maps());
+        let inputs = width * self.maps();
+        let mut spikes = Spikes::builder(samples.len(), at.steps, inputs + self.origin());
         let mut rows = vec![Vec::new(); at.steps];
         for (sample, &id) in samples.iter().zip(ids) {
             let mut rng = Rng::new(at.seed, id, Purpose::Encode, at.round);
@@ -240,6 +245,9 @@ impl Encoder {
                 (Ready::Bin { dt }, Sample::Events(events)) => events.bin(at.steps, *dt, fire),
                 _ => return Err(self.does_not_take(sample)),
             }
+            if self.origin() > 0 {
+                rows[0].push(inputs as u32);
+            }
             for row in &mut rows {
                 row.sort_unstable();
                 row.dedup();
@@ -257,11 +265,79 @@ impl Encoder {
     /// assert_eq!(delta.shape(&[3]), [12]);
     /// ```
     pub fn shape(&self, sample: &[usize]) -> Vec<usize> {
+        if self.origin() > 0 {
+            return vec![sample.iter().product::<usize>() + 1];
+        }
         let mut shape = sample.to_vec();
         if let Some(first) = shape.first_mut() {
             *first = first.saturating_mul(self.maps());
         }
         shape
+    }
+
+    /// Inputs besides those of values: one that always fires, or none.
+    fn origin(&self) -> usize {
+        usize::from(matches!(self, Self::LatencyLinear { origin: true, .. }))
+    }
+
+    /// Encodes samples of any kind as times in seconds, for engines without a clock: latencies and spikes of sensors keep
+    /// theirs, what other encoders give stands at the start of its step.
+    ///
+    /// ```
+    /// use cortado::encode::{Encoder, Presentation, Sample};
+    /// let at = Presentation { steps: 5, dt: 1e-3, seed: 0, round: 0 };
+    /// let code = Encoder::LatencyLinear { window: Some(4e-3), threshold: 0.0, origin: true };
+    /// let times = code.times(&[Sample::Values(&[0.75, 0.125])], &[0], &at).unwrap();
+    /// assert_eq!(times.sample(0), (&[0.0, 1e-3, 3.5e-3][..], &[2u32, 0, 1][..]));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Encoder::present`]; an encoder that gives currents.
+    pub fn times(&self, samples: &[Sample<'_>], ids: &[u32], at: &Presentation) -> Result<Times> {
+        let duration = at.steps as f64 * at.dt;
+        let width = samples.first().map_or(0, Sample::width);
+        let inputs = width * self.maps() + self.origin();
+        if !self.exact() {
+            return match self.present::<f32>(samples, ids, at)? {
+                Input::Spikes(s) => Times::from_spikes(&s, at.dt),
+                _ => Err(Error::invalid("encoder", "spike times", "one that makes spikes", "a current")),
+            };
+        }
+        // For what it refuses.
+        self.present::<f32>(samples, ids, at)?;
+        let ready = self.ready(samples, at)?;
+        let one = |sample: &Sample<'_>| -> Result<Vec<(f64, u32)>> {
+            let mut spikes = Vec::new();
+            match (&ready, sample) {
+                (Ready::Values(code), Sample::Values(values)) => {
+                    for (i, &x) in values.iter().enumerate() {
+                        let mut fire = |map: usize, t: f64| spikes.push((t * at.dt, (map * width + i) as u32));
+                        code.times(f64::from(x), &mut fire);
+                    }
+                }
+                (Ready::Bin { .. }, Sample::Events(events)) => {
+                    let each = events.times.iter().zip(events.units);
+                    spikes.extend(each.map(|(&t, &i)| (f64::from(t) * 1e-6, i)));
+                    spikes.retain(|s| s.0 < duration);
+                }
+                _ => return Err(self.does_not_take(sample)),
+            }
+            if self.origin() > 0 {
+                spikes.push((0.0, inputs as u32 - 1));
+            }
+            Ok(spikes)
+        };
+        let all: Vec<_> = samples.iter().map(one).collect::<Result<_>>()?;
+        Times::new(inputs, duration, all)
+    }
+
+    /// Whether it knows times between steps.
+    fn exact(&self) -> bool {
+        match self {
+            Self::LatencyLinear { .. } | Self::LatencyLog { .. } | Self::Bin { counted: false } => true,
+            Self::Population { code, .. } => matches!(code, Field::Latency { .. }),
+            _ => false,
+        }
     }
 
     /// Number of outputs for each value or channel; output `map w + i` belongs to channel `i` of `w`.

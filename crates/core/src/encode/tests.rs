@@ -79,6 +79,7 @@ fn bad_constants_are_sentences() {
     let message =
         |code: Encoder, x: f32| code.encode::<f32>(&[x], &[0], &at).unwrap_err().to_string();
     let latency = |window| Encoder::LatencyLinear {
+        origin: false,
         window: Some(window),
         threshold: 0.0,
     };

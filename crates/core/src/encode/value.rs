@@ -72,7 +72,9 @@ impl Code {
             Encoder::Poisson { rate } => Self::Hazard {
                 rate: positive("rate", rate)? * at.dt,
             },
-            Encoder::LatencyLinear { window, threshold } => Self::Linear {
+            Encoder::LatencyLinear {
+                window, threshold, ..
+            } => Self::Linear {
                 window: within("window", window)?,
                 threshold: single(threshold),
             },
@@ -116,6 +118,20 @@ impl Code {
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// Calls `fire` with the field and the time, in steps and parts of them, of each spike of a value that is coded by latency.
+    pub fn times(&self, x: f64, fire: &mut dyn FnMut(usize, f64)) {
+        match self {
+            Self::Linear { window, threshold } if x > *threshold => fire(0, (1.0 - x) * window),
+            Self::Log { tau, threshold } if x > *threshold => fire(0, tau * (x / (x - threshold)).ln()),
+            Self::Population { fields, code } => {
+                for i in 0..fields.n {
+                    code.times(fields.response(i, x), &mut |_, t| fire(i, t));
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Calls `fire` with the field and the step of each spike of a value.

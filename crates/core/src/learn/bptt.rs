@@ -157,6 +157,7 @@ impl<R: Lanes> Workspace<R> {
     ) -> Result<BatchReport> {
         let (samples, steps) = input.extent();
         input.check(net)?;
+        objective.loss.clocked()?;
         let targets = targets.into();
         objective.loss.check(net, (samples, steps), &targets)?;
         if objective.truncate == Some(0) {
@@ -413,6 +414,7 @@ pub fn evaluate<'a, R: Lanes>(
 ) -> Result<BatchReport> {
     let (samples, steps) = input.extent();
     input.check(net)?;
+    objective.loss.clocked()?;
     let targets = targets.into();
     objective.loss.check(net, (samples, steps), &targets)?;
     let pass = Pass::new(net, false);

@@ -1,12 +1,46 @@
 //! Training runs: batches in random order, epoch after epoch, from wherever the run stands.
 
-use super::{BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace};
+use super::{BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace, eventprop};
 use crate::network::Network;
 use crate::neuron::Lanes;
 use crate::rng::{Purpose, Rng};
+use crate::num::Aligned;
 use crate::sim::clock::Input;
+use crate::sim::event::Times;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+/// How gradients are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Backpropagation through the steps of a clock, with surrogate derivatives of spikes.
+    #[default]
+    Bptt,
+    /// Exact derivatives by spike times, without a clock: see [`eventprop`].
+    Eventprop,
+}
+
+/// A batch as it reaches a network: by the steps of a clock, or by times.
+#[derive(Clone, Debug)]
+pub enum Batch<R> {
+    /// For [`Rule::Bptt`].
+    Steps(Input<R>),
+    /// For [`Rule::Eventprop`].
+    Times(Times),
+}
+
+impl<R> From<Input<R>> for Batch<R> {
+    fn from(input: Input<R>) -> Self {
+        Self::Steps(input)
+    }
+}
+
+impl<R> From<Times> for Batch<R> {
+    fn from(times: Times) -> Self {
+        Self::Times(times)
+    }
+}
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,11 +50,28 @@ pub struct FitSpec {
     pub epochs: usize,
     /// Samples of one step of the optimiser.
     pub batch: usize,
+    /// How gradients are found.
+    #[serde(default, skip_serializing_if = "Rule::is_default")]
+    pub rule: Rule,
+    /// Under [`Rule::Eventprop`]: what is added to all weights into a neuron that stays silent for a whole batch, for it has no
+    /// gradient.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub wake: f64,
     /// What is minimised.
     pub objective: Objective,
     /// How.
     #[serde(default)]
     pub optimizer: OptimizerSpec,
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
+}
+
+impl Rule {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A network in training.
@@ -37,6 +88,7 @@ pub struct Fit<R: Lanes> {
     /// Sum over the batches of the epoch under way.
     pub sum: BatchReport,
     workspace: Workspace<R>,
+    exact: eventprop::Workspace<R>,
 }
 
 impl<R: Lanes> Fit<R> {
@@ -59,6 +111,7 @@ impl<R: Lanes> Fit<R> {
             spec,
             sum: BatchReport::default(),
             workspace: Workspace::new(),
+            exact: eventprop::Workspace::new(),
         })
     }
 
@@ -82,24 +135,49 @@ impl<R: Lanes> Fit<R> {
         targets: impl Into<Targets<'a>>,
         total: usize,
     ) -> Result<BatchReport> {
+        self.refuse(Rule::Bptt)?;
         let done = self.optimizer.steps();
         let report = self
             .workspace
             .run(&self.net, input, targets, &self.spec.objective, done)?;
-        if !report.loss.is_finite() {
-            let place = format!("step {} of training", done + 1);
-            return Err(Error::invalid(
-                "loss",
-                place,
-                "a finite number",
-                report.loss,
-            ));
-        }
-        let factor = self.spec.optimizer.schedule.factor(done as usize, total);
-        self.optimizer
-            .step(&mut self.net, self.workspace.gradients(), factor);
+        let gradients = self.workspace.gradients();
+        follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
         self.workspace.update_statistics(&mut self.net);
         Ok(report)
+    }
+
+    /// As [`Fit::step`], on spike times under [`Rule::Eventprop`].
+    ///
+    /// # Errors
+    /// Those of [`eventprop::Workspace::run`]; a loss that is not finite. The parameters are then as before.
+    pub fn step_times<'a>(
+        &mut self,
+        input: &Times,
+        targets: impl Into<Targets<'a>>,
+        total: usize,
+    ) -> Result<BatchReport> {
+        self.refuse(Rule::Eventprop)?;
+        let report = self
+            .exact
+            .run(&self.net, input, targets, &self.spec.objective)?;
+        let gradients = self.exact.gradients();
+        follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
+        if self.spec.wake != 0.0 {
+            self.exact.wake(&mut self.net, self.spec.wake);
+        }
+        Ok(report)
+    }
+
+    /// A batch of the wrong kind.
+    fn refuse(&self, rule: Rule) -> Result<()> {
+        if self.spec.rule == rule {
+            return Ok(());
+        }
+        let expected = match self.spec.rule {
+            Rule::Bptt => "steps of a clock",
+            Rule::Eventprop => "spike times",
+        };
+        Err(Error::invalid("batch", "training", expected, "the other"))
     }
 
     /// Runs the epoch under way to its end: `batch` gives the samples of that number under that epoch's number, and
@@ -108,10 +186,10 @@ impl<R: Lanes> Fit<R> {
     ///
     /// # Errors
     /// Those of [`Fit::step`] and of the two functions.
-    pub fn epoch<E: From<Error>>(
+    pub fn epoch<E: From<Error>, B: Into<Batch<R>>>(
         &mut self,
         samples: usize,
-        mut batch: impl FnMut(&[usize], u64) -> Result<(Input<R>, Targets<'static>)>,
+        mut batch: impl FnMut(&[usize], u64) -> Result<(B, Targets<'static>)>,
         mut after: impl FnMut(&Self) -> std::result::Result<(), E>,
     ) -> std::result::Result<BatchReport, E> {
         if samples == 0 {
@@ -123,10 +201,37 @@ impl<R: Lanes> Fit<R> {
         let done = self.optimizer.steps() as usize % batches;
         for chunk in order.chunks(self.spec.batch).skip(done) {
             let (input, targets) = batch(chunk, epoch as u64)?;
-            let report = self.step(&input, targets, batches * self.spec.epochs)?;
+            let total = batches * self.spec.epochs;
+            let report = match input.into() {
+                Batch::Steps(input) => self.step(&input, targets, total)?,
+                Batch::Times(times) => self.step_times(&times, targets, total)?,
+            };
             self.sum.add(report);
             after(self)?;
         }
         Ok(std::mem::take(&mut self.sum))
     }
+}
+
+/// One step down the gradients of a batch.
+fn follow<R: Lanes>(
+    optimizer: &mut Optimizer<R>,
+    net: &mut Network<R>,
+    gradients: &[Aligned<R>],
+    report: BatchReport,
+    total: usize,
+) -> Result<()> {
+    let done = optimizer.steps();
+    if !report.loss.is_finite() {
+        let place = format!("step {} of training", done + 1);
+        return Err(Error::invalid(
+            "loss",
+            place,
+            "a finite number",
+            report.loss,
+        ));
+    }
+    let factor = optimizer.spec.schedule.factor(done as usize, total);
+    optimizer.step(net, gradients, factor);
+    Ok(())
 }

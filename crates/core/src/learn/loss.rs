@@ -29,6 +29,24 @@ pub enum Loss {
     ///
     /// As a function of spikes the time is `sum_t prod_{u <= t} (1 - z_u)`, and that is what is differentiated.
     FirstSpike,
+    /// `-ln softmax(-t_j / tau0)[label] + alpha (exp(t_label / tau1) - 1)`, `t_j` being the time of an output's first spike, or the
+    /// end of the sample without one (`goeltz2021`); under `eventprop` only.
+    SpikeTime {
+        /// The time constant of the softmax, in seconds.
+        tau0: f64,
+        /// The weight of the second term, which asks for early spikes.
+        #[serde(default)]
+        alpha: f64,
+        /// Its time constant, in seconds.
+        #[serde(default = "second")]
+        tau1: f64,
+    },
+    /// Cross-entropy of the mean over time of the membrane times `exp(-t / tau)` (`nowotny2025`); under `eventprop` only.
+    Integral {
+        /// The time constant in seconds; infinite if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tau: Option<f64>,
+    },
     /// Sum of all spikes, whatever the target: for benchmarks.
     SpikeSum,
     /// `h / tau sum_t sum_j d_j[t]^2` with `d_j[t] = exp(-h / tau) d_j[t - 1] + z_j[t] - y_j[t]`, for spikes `z` that should
@@ -37,6 +55,10 @@ pub enum Loss {
         /// The time constant in seconds: how far apart two spikes may be and still be nearly the same.
         tau: f64,
     },
+}
+
+fn second() -> f64 {
+    1.0
 }
 
 /// What the readout should do.
@@ -91,9 +113,10 @@ impl Loss {
     /// What the readout has to hand on.
     pub fn wants(self) -> Output {
         match self {
-            Self::MeanCrossEntropy | Self::SumCrossEntropy | Self::MaxCrossEntropy => {
-                Output::Membrane
-            }
+            Self::MeanCrossEntropy
+            | Self::SumCrossEntropy
+            | Self::MaxCrossEntropy
+            | Self::Integral { .. } => Output::Membrane,
             _ => Output::Spikes,
         }
     }
@@ -153,6 +176,17 @@ impl Loss {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Refuses a loss that is defined without a clock alone.
+    pub(crate) fn clocked(self) -> Result<()> {
+        match self {
+            Self::SpikeTime { .. } | Self::Integral { .. } => {
+                let got = format!("{self:?}");
+                Err(Error::invalid("loss", "training by the clock", "a loss over steps, or the rule eventprop", got))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -235,7 +269,10 @@ impl Loss {
     fn steady(self) -> bool {
         !matches!(
             self,
-            Self::MaxCrossEntropy | Self::FirstSpike | Self::VanRossum { .. }
+            Self::MaxCrossEntropy
+                | Self::FirstSpike
+                | Self::SpikeTime { .. }
+                | Self::VanRossum { .. }
         )
     }
 }
@@ -364,7 +401,7 @@ fn quiet(z: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
 }
 
 /// The loss of a sample, and its gradient by the scores.
-fn loss_of(loss: Loss, scores: &[f64], label: usize, steps: usize) -> (f64, Vec<f64>) {
+pub(super) fn loss_of(loss: Loss, scores: &[f64], label: usize, steps: usize) -> (f64, Vec<f64>) {
     match loss {
         Loss::SpikeSum => (scores.iter().sum(), vec![1.0; scores.len()]),
         Loss::CountMse => {

@@ -3,6 +3,7 @@
 mod bptt;
 mod checkpoint;
 mod detect;
+pub mod eventprop;
 mod fit;
 mod init;
 mod loss;
@@ -12,7 +13,7 @@ mod scores;
 
 pub use bptt::{BatchReport, Objective, Workspace, evaluate, gradients};
 pub use detect::Matches;
-pub use fit::{Fit, FitSpec};
+pub use fit::{Batch, Fit, FitSpec, Rule};
 pub use init::RateInit;
 pub use loss::{Loss, Targets};
 pub use optim::{Algorithm, Optimizer, OptimizerSpec, Schedule};

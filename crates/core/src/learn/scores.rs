@@ -47,7 +47,7 @@ impl Scores {
             let v = v.value();
             match self.loss {
                 Loss::MaxCrossEntropy => *sum = if v > *sum { v } else { *sum },
-                Loss::FirstSpike => {
+                Loss::FirstSpike | Loss::SpikeTime { .. } => {
                     *quiet *= 1.0 - v;
                     *sum += *quiet;
                 }
@@ -77,7 +77,7 @@ impl Scores {
     pub fn values(&self) -> Vec<f64> {
         let factor = match self.loss {
             Loss::MeanCrossEntropy => GAIN / self.steps as f64,
-            Loss::FirstSpike => -GAIN / self.steps as f64,
+            Loss::FirstSpike | Loss::SpikeTime { .. } => -GAIN / self.steps as f64,
             Loss::MaxCrossEntropy => return self.sums.clone(),
             _ => 1.0,
         };

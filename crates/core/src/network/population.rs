@@ -247,12 +247,7 @@ impl<R: Lanes> Population<R> {
             let dp = self
                 .model
                 .chain(&p, &self.convention, self.reset, self.dt, dk);
-            for (i, value) in self.values.iter().enumerate() {
-                if let Value::Trained { param, log, own } = value {
-                    let d = if *log { dp[i] * p[i] } else { dp[i] };
-                    gradients[*param][if *own { j } else { 0 }] += R::of(d);
-                }
-            }
+            self.add_by_params(params, j, &dp, gradients);
         };
         if self.shared() {
             let dk: Vec<f64> = (0..k)
@@ -263,6 +258,17 @@ impl<R: Lanes> Population<R> {
             for j in 0..self.n {
                 let dk: Vec<f64> = (0..k).map(|i| at(j, i)).collect();
                 add(j, &dk);
+            }
+        }
+    }
+
+    /// Adds the gradient by the trained parameters, from that by the parameters of neuron `j` as it stands in memory.
+    pub fn add_by_params(&self, params: &[Param<R>], j: usize, by: &[f64], gradients: &mut [Aligned<R>]) {
+        let p = self.of(params, j);
+        for (i, value) in self.values.iter().enumerate() {
+            if let Value::Trained { param, log, own } = value {
+                let d = if *log { by[i] * p[i] } else { by[i] };
+                gradients[*param][if *own { j } else { 0 }] += R::of(d);
             }
         }
     }

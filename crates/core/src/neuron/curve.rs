@@ -83,6 +83,17 @@ impl Curve {
         self.drift - self.alpha * self.a * e + self.b * (g - self.alpha * k)
     }
 
+    /// The same curve, `h` seconds later.
+    pub fn later(&self, h: f64) -> Self {
+        let [e, g, k] = self.parts(h);
+        Self {
+            level: self.level + self.drift * h,
+            a: self.a * e + self.b * k,
+            b: self.b * g,
+            ..*self
+        }
+    }
+
     /// The only time at which the slope is zero, before or after 0, if there is one.
     pub fn turn(&self) -> Option<f64> {
         if self.b == 0.0 {
@@ -91,6 +102,38 @@ impl Curve {
         // exp(d h) = (1 + d / alpha) / (1 + a d / b) with d = beta - alpha
         let d = self.beta - self.alpha;
         Some(log_ratio(1.0 / self.alpha, d)? - log_ratio(self.a / self.b, d)?)
+    }
+
+    /// The integral of `exp(-gamma h)` times the gap over `0..=until`; `gamma` is not negative.
+    ///
+    /// ```
+    /// use cortado::neuron::Curve;
+    /// let c = Curve { a: 2.0, alpha: 40.0, ..Curve::default() };
+    /// assert!((c.integral(10.0, 0.1) - 2.0 * (1.0 - (-5f64).exp()) / 50.0).abs() < 1e-16);
+    /// ```
+    pub fn integral(&self, gamma: f64, until: f64) -> f64 {
+        // The integral of exp(-x h), and its derivative by x.
+        let f = |x: f64| until * (-x * until).phi1();
+        let slope = |x: f64| {
+            let u = x * until;
+            if u.abs() < 1e-2 {
+                -until * until * (0.5 - u / 3.0 + u * u / 8.0 - u * u * u / 30.0)
+            } else {
+                ((-u).exp() * (1.0 + u) - 1.0) / (x * x)
+            }
+        };
+        let [fast, slow] = [self.alpha + gamma, self.beta + gamma];
+        let apart = self.alpha - self.beta;
+        let k = if self.b == 0.0 {
+            0.0
+        } else if (apart * until).abs() < 1e-4 || apart.abs() < 1e-5 * self.alpha {
+            -slope(0.5 * (fast + slow))
+        } else {
+            (f(slow) - f(fast)) / apart
+        };
+        // The integral of h exp(-gamma h) is the derivative by gamma, but for its sign.
+        let drift = if self.drift == 0.0 { 0.0 } else { -slope(gamma) };
+        self.level * f(gamma) + self.drift * drift + self.a * f(fast) + self.b * k
     }
 
     /// The first time in `0..=until` at which the gap reaches 0 from below, or at once if it is positive at 0.
@@ -233,6 +276,22 @@ mod tests {
                 }
                 (None, found) => prop_assert_eq!(found, None),
             }
+        }
+
+        #[test]
+        fn the_integral_is_that_of_the_curve(
+            level in -1.0f64..1.0, drift in -3.0f64..3.0, a in -1.0f64..1.0, b in -300.0f64..300.0, alpha in 20.0f64..400.0,
+            ratio in prop::sample::select(vec![0.5, 1.0, 1.000_001, 1.01, 3.0]), gamma in prop::sample::select(vec![0.0, 0.3, 30.0]),
+            until in 1e-3f64..0.3,
+        ) {
+            let c = Curve { level, drift, a, alpha, b, beta: alpha * ratio };
+            // Simpson's rule.
+            let n = 2000;
+            let y = |i: i32| { let h = until * f64::from(i) / f64::from(n); c.at(h) * (-gamma * h).exp() };
+            let inner: f64 = (1..n).map(|i| y(i) * if i % 2 == 1 { 4.0 } else { 2.0 }).sum();
+            let sum = (y(0) + inner + y(n)) * until / f64::from(3 * n);
+            let scale = (level.abs() + drift.abs() + a.abs() + b.abs() / alpha) * until;
+            prop_assert!((c.integral(gamma, until) - sum).abs() < 1e-8 * scale, "{} {sum}", c.integral(gamma, until));
         }
 
         #[test]

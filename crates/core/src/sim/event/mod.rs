@@ -16,13 +16,18 @@
 
 mod group;
 mod queue;
+mod times;
 mod wiring;
+
+pub use times::Times;
+pub(crate) use queue::snap;
+pub(crate) use wiring::continuous;
 
 use crate::network::Network;
 use crate::neuron::{Lanes, Output};
 use crate::{Error, Result};
 use group::{Ahead, Group, Row};
-use queue::{Event, Queue, What, snap};
+use queue::{Event, Queue, What};
 use std::sync::Arc;
 use wiring::{Projection, Wiring};
 

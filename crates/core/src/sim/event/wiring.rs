@@ -211,7 +211,7 @@ impl Wiring {
 }
 
 /// Refuses a convention that is none without a clock.
-fn continuous(c: &Convention) -> Result<()> {
+pub(crate) fn continuous(c: &Convention) -> Result<()> {
     // In which order things happen in a step makes no difference when it is short.
     let same = Convention {
         arrivals: Arrivals::default(),
@@ -223,8 +223,8 @@ fn continuous(c: &Convention) -> Result<()> {
     }
     Err(Error::invalid(
         "convention",
-        "the event-driven engine",
-        "the default but for arrivals and threshold: it has no clock",
+        "time without a clock",
+        "the default but for arrivals and threshold",
         format!("{c:?}"),
     ))
 }

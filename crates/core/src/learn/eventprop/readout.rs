@@ -1,0 +1,220 @@
+//! What the readout says, what it costs, and what each arrival has to do with it.
+//!
+//! A membrane that never fires is a sum of responses to what arrived: its maximum and its integral, and their derivatives by
+//! weights and times, are written down directly.
+
+use super::super::Loss;
+use super::super::loss::loss_of;
+use super::cells::{Inflow, Outflow};
+use super::tape::{Arrival, Train};
+use crate::neuron::Curve;
+use crate::num::Float;
+use crate::{Error, Result};
+
+/// What a neuron of the readout says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Score {
+    pub value: f64,
+    /// When a maximum was reached.
+    pub t: f64,
+    /// Where an arrival ended the rise: its way and spike, and the slope before it. The maximum moves with that arrival.
+    pub kink: Option<(u32, u32, f64)>,
+}
+
+/// A readout of membranes.
+pub(super) struct Membranes {
+    /// The response to a weight of 1 of each neuron, or of all.
+    pub responses: Vec<Curve>,
+    /// The membrane at rest of each, or of all.
+    pub rest: Vec<f64>,
+    pub n: usize,
+}
+
+impl Membranes {
+    /// Of a model of that name.
+    pub fn new(model: &str, params: &[Vec<f64>], n: usize) -> Result<Self> {
+        let response = |p: &Vec<f64>| match (model, &p[..]) {
+            ("li", &[tau_mem, _, leak]) => Ok((
+                Curve {
+                    a: 1.0,
+                    alpha: 1.0 / tau_mem,
+                    ..Curve::default()
+                },
+                leak,
+            )),
+            ("cuba_li", &[tau_mem, tau_syn, r, leak]) => Ok((
+                Curve {
+                    alpha: 1.0 / tau_mem,
+                    b: r / tau_mem,
+                    beta: 1.0 / tau_syn,
+                    ..Curve::default()
+                },
+                leak,
+            )),
+            _ => {
+                let got = format!("'{model}'");
+                Err(Error::invalid("readout", "eventprop", "li, cuba_li or neurons that fire", got))
+            }
+        };
+        let all: Vec<(Curve, f64)> = params.iter().map(response).collect::<Result<_>>()?;
+        let (responses, rest) = all.into_iter().unzip();
+        Ok(Self { responses, rest, n })
+    }
+
+    fn response(&self, j: usize) -> (&Curve, f64) {
+        let k = j.min(self.responses.len() - 1);
+        (&self.responses[k], self.rest[k])
+    }
+
+    /// The score of each neuron; arrivals are by neuron.
+    pub fn scores<R: Float>(&self, loss: Loss, inflow: &Inflow<'_, R>, end: f64) -> Vec<Score> {
+        let mut rest = inflow.arrivals;
+        let mut one = |j: usize| {
+            let count = rest.iter().take_while(|a| a.target as usize == j).count();
+            let own;
+            (own, rest) = rest.split_at(count);
+            match loss {
+                Loss::MaxCrossEntropy => self.maximum(j, own, inflow, end),
+                _ => Score {
+                    value: self.integral(j, own, inflow, (loss, end)),
+                    ..Score::default()
+                },
+            }
+        };
+        (0..self.n).map(&mut one).collect()
+    }
+
+    /// The largest membrane of neuron `j`.
+    fn maximum<R: Float>(&self, j: usize, arrivals: &[Arrival], inflow: &Inflow<'_, R>, end: f64) -> Score {
+        let (unit, rest) = self.response(j);
+        let mut best = Score {
+            value: rest,
+            ..Score::default()
+        };
+        let mut now = Curve {
+            level: rest,
+            a: 0.0,
+            b: 0.0,
+            ..*unit
+        };
+        let mut t = 0.0;
+        let ends = arrivals.iter().map(|a| (a.t, Some(a))).chain([(end, None)]);
+        for (next, arrival) in ends {
+            let h = next - t;
+            // Without its turn a curve is largest at one of its ends.
+            let turn = now.turn().filter(|&x| x > 0.0 && x < h);
+            if let Some(h) = turn.filter(|&h| now.at(h) > best.value) {
+                best = Score {
+                    value: now.at(h),
+                    t: t + h,
+                    kink: None,
+                };
+            }
+            if now.at(h) > best.value {
+                best = Score {
+                    value: now.at(h),
+                    t: next,
+                    kink: arrival.map(|a| (a.way, a.spike, now.slope(h))),
+                };
+            }
+            let Some(a) = arrival else {
+                break;
+            };
+            now = now.later(h);
+            now.b += inflow.ways[a.way as usize].weight(a.spike, j) * unit.b;
+            t = next;
+        }
+        best
+    }
+
+    /// The mean over time of the membrane of neuron `j` times `exp(-t / tau)`.
+    fn integral<R: Float>(&self, j: usize, arrivals: &[Arrival], inflow: &Inflow<'_, R>, (loss, end): (Loss, f64)) -> f64 {
+        let (unit, rest) = self.response(j);
+        let gamma = rate(loss);
+        let constant = Curve {
+            level: rest,
+            a: 0.0,
+            b: 0.0,
+            ..*unit
+        };
+        let sum = arrivals.iter().map(|a| {
+            let w = inflow.ways[a.way as usize].weight(a.spike, j);
+            w * (-gamma * a.t).exp() * unit.integral(gamma, end - a.t)
+        });
+        (constant.integral(gamma, end) + sum.sum::<f64>()) / end
+    }
+
+    /// Sends the error of the scores to weights, delays and spike times.
+    pub fn backward<R: Float>(
+        &self,
+        (loss, end): (Loss, f64),
+        scores: &[Score],
+        by_score: &[f64],
+        inflow: &Inflow<'_, R>,
+        out: &mut Outflow<'_>,
+    ) {
+        for a in inflow.arrivals {
+            let j = a.target as usize;
+            let (unit, _) = self.response(j);
+            // Derivatives of the score by the weight, and by the time of an arrival of weight 1.
+            let (by_weight, by_time) = match loss {
+                Loss::MaxCrossEntropy => {
+                    let h = scores[j].t - a.t;
+                    if let Some((_, _, slope)) = scores[j].kink.filter(|k| (k.0, k.1) == (a.way, a.spike)) {
+                        let place = inflow.ways[a.way as usize].place(a.spike, j);
+                        out.late(a.way, a.spike, place, by_score[j] * slope);
+                    }
+                    // What arrives at the time of the maximum or later has no other part in it.
+                    if h <= 0.0 {
+                        continue;
+                    }
+                    (unit.at(h), -unit.slope(h))
+                }
+                _ => {
+                    let gamma = rate(loss);
+                    let (weight, left) = ((-gamma * a.t).exp() / end, end - a.t);
+                    let sum = unit.integral(gamma, left);
+                    let last = (-gamma * left).exp() * unit.at(left);
+                    (weight * sum, -weight * (gamma * sum + last))
+                }
+            };
+            let way = &inflow.ways[a.way as usize];
+            let at = way.place(a.spike, j);
+            out.weights[a.way as usize][at] += by_score[j] * by_weight;
+            let cost = by_score[j] * way.weights[at].value() * by_time;
+            out.late(a.way, a.spike, at, cost);
+        }
+    }
+}
+
+/// How fast the weight of an integral falls, per second.
+fn rate(loss: Loss) -> f64 {
+    match loss {
+        Loss::Integral { tau: Some(tau) } => 1.0 / tau,
+        _ => 0.0,
+    }
+}
+
+/// The first spike of each of `n` neurons: its number, if there is one.
+pub(super) fn first(train: &Train, n: usize) -> Vec<Option<usize>> {
+    let mut first = vec![None; n];
+    for (k, &unit) in train.unit.iter().enumerate() {
+        first[unit as usize].get_or_insert(k);
+    }
+    first
+}
+
+/// The loss of first spikes at those times, and its derivative by each; that of the label's time by the softmax alone besides.
+pub(super) fn spike_time(loss: Loss, times: &[f64], label: usize) -> (f64, Vec<f64>, f64) {
+    let Loss::SpikeTime { tau0, alpha, tau1 } = loss else {
+        return (0.0, vec![0.0; times.len()], 0.0);
+    };
+    let scores: Vec<f64> = times.iter().map(|t| -t / tau0).collect();
+    let (mut value, by_score) = loss_of(Loss::SumCrossEntropy, &scores, label, 1);
+    let mut by: Vec<f64> = by_score.into_iter().map(|g| -g / tau0).collect();
+    let soft = by[label];
+    let late = (times[label] / tau1).exp();
+    value += alpha * (late - 1.0);
+    by[label] += alpha * late / tau1;
+    (value, by, soft)
+}
