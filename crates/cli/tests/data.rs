@@ -142,17 +142,44 @@ fn the_list_and_unknown_names() {
     assert_eq!(
         names,
         [
+            "asl-dvs",
+            "braille",
+            "cifar10-dvs",
+            "dsec",
+            "dvs-gesture",
+            "dvs-lip",
             "fashion-mnist",
             "fsdd",
             "mnist",
+            "mvsec",
             "n-caltech101",
+            "n-cars",
             "n-mnist",
+            "ntidigits",
+            "poker-dvs",
             "shd",
             "ssc",
-            "yin-yang"
+            "yin-yang",
         ]
     );
-    assert_eq!(result["data"][2]["bytes"], 11_594_722);
+    assert_eq!(result["data"][8]["bytes"], 11_594_722);
+    let gestures = &result["data"][4];
+    assert_eq!(gestures["geometry"], serde_json::json!([128, 128]));
+    assert_eq!(
+        (&gestures["classes"], &gestures["names"][9]),
+        (&11.into(), &"air_guitar".into())
+    );
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().display().to_string();
+    let by_hand = cortado(&["get", "dvs-gesture", "--out", &out])
+        .output()
+        .unwrap();
+    let said = text(&by_hand).1;
+    assert!(!by_hand.status.success());
+    assert!(
+        said.contains("fetched by hand: get DvsGesture.tar.gz from https://"),
+        "{said}"
+    );
     let unknown = cortado(&["get", "nope"]).output().unwrap();
     assert!(!unknown.status.success() && text(&unknown).1.contains("fashion-mnist"));
 }

@@ -1,8 +1,9 @@
 //! `cortado data`: public data sets, downloaded and checked.
 
 use anyhow::{Result, bail};
+use cortado_data::default_folder;
 use cortado_data::fetch::{self, Checked, Event, Fetched, State};
-use cortado_data::{Manifest, default_folder};
+use cortado_data::manifest::{Classes, Manifest};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io::Write;
@@ -25,9 +26,11 @@ enum Verb {
     /// unpacked: paths that leave the folder, links, and more files or bytes than the manifest allows are
     /// refused. What was downloaded is recorded in sources.json in the folder of the data set.
     ///
+    /// Where only a person can fetch a data set, it says how; what is in its folder then is checked and unpacked.
+    ///
     /// Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     Get(Get),
-    /// List the data sets that `get` knows
+    /// List the data sets that `get` knows: bytes, pixels of the sensor, classes, whether it is there or to be fetched by hand
     List {
         #[command(flatten)]
         place: Place,
@@ -234,7 +237,9 @@ fn list(place: &Place) -> Result<()> {
         rows.push(json!({
             "name": name, "about": manifest.about, "bytes": exact.then_some(bytes),
             "at_most": bytes, "licence": manifest.licence, "cite": manifest.cite,
-            "page": manifest.page, "present": present,
+            "page": manifest.page, "present": present, "manual": manifest.manual,
+            "geometry": manifest.geometry, "classes": manifest.classes.as_ref().map(Classes::count),
+            "names": manifest.classes.as_ref().and_then(Classes::names),
         }));
         if !place.json {
             let size = if exact {
@@ -242,11 +247,21 @@ fn list(place: &Place) -> Result<()> {
             } else {
                 "not published".into()
             };
-            let there = if present { "there" } else { "-" };
+            let there = match (present, &manifest.manual) {
+                (true, _) => "there",
+                (false, Some(_)) => "by hand",
+                (false, None) => "-",
+            };
+            let sensor = manifest.geometry.map(|[w, h]| format!("{w}x{h}"));
+            let classes = manifest.classes.as_ref().map(|c| c.count().to_string());
+            let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
             writeln!(
                 out,
-                "{name:14} {size:>13}  {:13} {there:6} {}",
-                manifest.licence, manifest.about
+                "{name:13} {size:>13} {:>8} {:>4} {there:7} {}; {}",
+                or(sensor),
+                or(classes),
+                manifest.about,
+                manifest.licence,
             )?;
         }
     }
