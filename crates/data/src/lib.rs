@@ -20,6 +20,7 @@ pub mod fetch;
 pub mod fsdd;
 pub mod hash;
 pub mod idx;
+mod layout;
 mod load;
 pub mod manifest;
 pub mod recordings;

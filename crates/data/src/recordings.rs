@@ -1,41 +1,44 @@
 //! Folders of recordings of events, a folder for each class.
 //!
 //! ```text
-//! NAME/train/CLASS/any.es      NAME/test/CLASS/other.es        as of N-MNIST (Train, Test), DVS-Lip, N-CARS
-//! NAME/CLASS/any.bin                                           as of N-Caltech101, CIFAR10-DVS
+//! NAME/train/CLASS/any.es      NAME/test/CLASS/other.es        as of N-MNIST, DVS-Lip, POKER-DVS, N-CARS
+//! NAME/CLASS/any.bin                                           as of N-Caltech101, CIFAR10-DVS, ASL-DVS
 //! NAME/trials_to_train.txt, any.aedat, any_labels.csv           as of DVS128 Gesture
 //! ```
-//! Folders may lie one deeper, as archives unpack (`Caltech101`, `DvsGesture`).
+//! Folders may lie one deeper, as archives unpack (`Caltech101`, `DvsGesture`). Those of training and test are called so in any
+//! case (`Train`, `Test`), or end so after `_` or `-` (`pips_train`, `n-cars_test`).
+//!
+//! For a name that has a manifest ([`Manifest`]) sensor and classes are those of the manifest, also of a part of
+//! the set.
 //!
 //! Files are of any format that `cortado-events` reads, found from what is in them. Times are those of the file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cortado_base::{Error, Result};
 use cortado_events::transform::{Key, Output, Pipeline};
 use cortado_events::{Geometry, Options, Policy, Recording, read};
 use rayon::prelude::*;
 
-use crate::{Dataset, Split};
-
-/// Where there is no division into training and test, the test set is one in so many of a class.
-const PARTS: usize = 10;
+use crate::layout::{self, File, TRIALS};
+use crate::{Dataset, Manifest, Split};
 
 /// Reads all recordings below `folder`.
 ///
 /// Each is changed by `transforms` once, random ones drawn under `seed`.
 ///
-/// With the folders `train` and `test` (or `Train` and `Test`) the split is theirs, `official`. Without them, the file of
+/// With folders of training and test the split is theirs, `official`. Without them, the file of
 /// number `i` of a class, in the order of names, is tested if `i mod 10` is the number that `split` says, 9 if it says
 /// none.
 ///
 /// # Shapes
-/// Spikes of `[2, rows, columns]`, darker before brighter. Rows and columns are those of the sensor, or, where no file says
-/// them, as many as the events of all files need.
+/// Spikes of `[2, rows, columns]`, darker before brighter. Rows and columns are those of the manifest's sensor, or that of the
+/// first file with one, or, where no file says it, as many as the events of all files need.
 ///
 /// # Errors
-/// A file that is no recording or is damaged ('cortado events convert' leaves damage out); an event outside of the sensor that the first file has; times from 71 minutes on; an
-/// unknown split; no recordings; transforms of which one does not fit.
+/// A file that is no recording or is damaged ('cortado events convert' leaves damage out); an event outside of the sensor;
+/// times from 71 minutes on; a class that the data set does not have, or that is only in the test; an unknown split;
+/// no recordings; transforms of which one does not fit.
 pub fn load(
     name: &str,
     folder: &Path,
@@ -43,56 +46,12 @@ pub fn load(
     transforms: &Pipeline,
     seed: u64,
 ) -> Result<Split> {
-    let deeper = entries(folder)?;
-    let folder = match &deeper[..] {
-        [only] if only.is_dir() => only,
-        _ => folder,
-    };
-    if folder.join("trials_to_train.txt").is_file() {
+    let folder = &layout::root(folder)?;
+    if folder.join(TRIALS).is_file() {
         return gestures(name, folder, split, transforms, seed);
     }
-    let part = |names: [&str; 2]| {
-        names
-            .map(|n| folder.join(n))
-            .into_iter()
-            .find(|p| p.is_dir())
-    };
-    let divided = part(["train", "Train"]).zip(part(["test", "Test"]));
-    let unknown = |expected: &str| Error::invalid("split", name, expected, format!("'{split}'"));
-    let (classes, mut files) = match &divided {
-        Some((train, test)) => {
-            if !matches!(split, "" | "official") {
-                return Err(unknown("official"));
-            }
-            let classes = names(train)?;
-            let train = files(train, &classes, &|_| false)?;
-            let test = files(test, &classes, &|_| true)?;
-            (classes, [train, test].concat())
-        }
-        None => {
-            let number = if split.is_empty() {
-                Some(PARTS - 1)
-            } else {
-                split.parse().ok()
-            };
-            let number = number
-                .filter(|&n| n < PARTS)
-                .ok_or_else(|| unknown("a number from 0 to 9"))?;
-            let classes = names(folder)?;
-            let all = files(folder, &classes, &|i| i % PARTS == number)?;
-            (classes, all)
-        }
-    };
-    if files.is_empty() {
-        let expected = "folders of recordings, one for each class";
-        return Err(Error::invalid(
-            "data set",
-            folder.display().to_string(),
-            expected,
-            "none",
-        ));
-    }
-    files.sort_by(|a, b| (a.test, &a.path).cmp(&(b.test, &b.path)));
+    let known = Manifest::built_in(name).ok();
+    let layout::Layout { classes, files } = layout::find(name, folder, split, known.as_ref())?;
     let recordings: Vec<Recording> = files
         .par_iter()
         .enumerate()
@@ -102,7 +61,7 @@ pub fn load(
                 sample: i as u32,
                 epoch: 0,
             };
-            changed(read(&f.path, &strict())?.0, transforms, key)
+            changed(opened(f, known.as_ref())?, transforms, key)
         })
         .collect::<Result<_>>()?;
     let sensor = sensor(&recordings);
@@ -114,7 +73,7 @@ pub fn load(
         let spikes = chosen.clone().map(|(f, r)| channels(r, sensor, &f.path));
         let labels = chosen.map(|(f, _)| f.class).collect();
         let shape = vec![2, sensor.height.into(), sensor.width.into()];
-        Dataset::spikes(shape, spikes.collect::<Result<_>>()?, classes.len(), labels)
+        Dataset::spikes(shape, spikes.collect::<Result<_>>()?, classes, labels)
     };
     Ok(Split {
         name: name.into(),
@@ -226,56 +185,32 @@ fn strict() -> Options {
     }
 }
 
-/// A recording of a data set.
-#[derive(Clone)]
-struct File {
-    path: PathBuf,
-    class: u32,
-    test: bool,
-}
-
-/// What is in a folder, by name; hidden things are left out.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let refused = |e| Error::io("cannot read", folder, e);
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(refused)? {
-        let path = entry.map_err(refused)?.path();
-        if !path
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with('.'))
-        {
-            all.push(path);
-        }
+/// A recording as it lies there, on the sensor that the manifest of its data set knows.
+fn opened(file: &File, known: Option<&Manifest>) -> Result<Recording> {
+    let sensor = known.and_then(|m| m.geometry);
+    let sensor = sensor.map(|[width, height]| Geometry::new(width, height));
+    let mut options = strict();
+    options.columns = known.and_then(|m| m.columns.clone());
+    // Where the header of an AEDAT file names no sensor, this says how its addresses are made up.
+    if file.path.extension().is_some_and(|e| e == "aedat") {
+        options.geometry = sensor;
     }
-    all.sort();
-    Ok(all)
-}
-
-/// The classes of a folder: numbers in their order, or else names in theirs.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let folders = entries(folder)?.into_iter().filter(|p| p.is_dir());
-    let name = |p: PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
-    let mut names: Vec<String> = folders.filter_map(name).collect();
-    names.sort_by_key(|n| (n.parse::<u64>().unwrap_or(u64::MAX), n.clone()));
-    Ok(names)
-}
-
-/// The files of all classes; `test` says which of a class are for the test.
-fn files(folder: &Path, classes: &[String], test: &dyn Fn(usize) -> bool) -> Result<Vec<File>> {
-    let mut all = Vec::new();
-    for (class, name) in classes.iter().enumerate() {
-        let folder = folder.join(name);
-        if !folder.is_dir() {
-            continue;
+    let (mut recording, _) = read(&file.path, &options)?;
+    if let Some(sensor) = sensor {
+        let mut events = recording.events.iter().enumerate();
+        if let Some((i, e)) = events.find(|(_, e)| !sensor.contains(e.x, e.y)) {
+            let at = format!("{}, event {i}", file.path.display());
+            let expected = format!("one of {sensor}");
+            return Err(Error::invalid(
+                "pixel",
+                at,
+                expected,
+                format!("({}, {})", e.x, e.y),
+            ));
         }
-        let paths = entries(&folder)?.into_iter().filter(|p| p.is_file());
-        all.extend(paths.enumerate().map(|(i, path)| File {
-            path,
-            class: class as u32,
-            test: test(i),
-        }));
+        recording.geometry = Some(sensor);
     }
-    Ok(all)
+    Ok(recording)
 }
 
 /// The sensor that the first file with one has, or the smallest for all events.
