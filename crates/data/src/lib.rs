@@ -23,6 +23,7 @@ pub mod idx;
 mod layout;
 mod load;
 pub mod manifest;
+pub mod ntidigits;
 pub mod recordings;
 pub mod shd;
 pub mod text;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use cortado::{Error, Result};
 use cortado_events::transform::Pipeline;
 
-use crate::{Split, braille, digits, ecg, fsdd, idx, recordings, shd, yin_yang};
+use crate::{Split, braille, digits, ecg, fsdd, idx, ntidigits, recordings, shd, yin_yang};
 
 /// The names that [`load`] knows.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "digits",
     "digits-ordered",
     "mnist",
@@ -18,6 +18,7 @@ pub const NAMES: [&str; 10] = [
     "fsdd",
     "braille",
     "ecg",
+    "ntidigits",
     "shd",
     "ssc",
 ];
@@ -30,7 +31,8 @@ pub const NAMES: [&str; 10] = [
 ///
 /// # Shapes
 /// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd, ecg)
-/// or 12 (braille); spikes of 700 channels (shd, ssc), or of `[2, rows, columns]` (recordings).
+/// or 12 (braille); spikes of 700 channels (shd, ssc) or 64
+/// (ntidigits), or of `[2, rows, columns]` (recordings).
 ///
 /// # Errors
 /// An unknown name, a missing file, or a file that its reader refuses.
@@ -47,7 +49,7 @@ pub fn load(name: &str, folder: &Path) -> Result<Split> {
 /// As [`load`], cut into training and test as `split` says; as usual if that is empty.
 ///
 /// `fsdd` knows `official` and the speakers to leave out ([`fsdd::load`]), `braille` numbers of random splits, 0 being the usual
-/// one ([`braille::load`]), `shd` and `ssc` what [`shd::load`] says.
+/// one ([`braille::load`]), `shd` and `ssc` what [`shd::load`] says, `ntidigits` `official`.
 ///
 /// # Errors
 /// As [`load`]; a split that the data set does not have.
@@ -84,6 +86,7 @@ pub fn load_changed(
         "fsdd" => &["recordings", "recordings.tar.gz"],
         "braille" => &["braille.npz"],
         "ecg" => &["100.hea"],
+        "ntidigits" => &["n-tidigits.hdf5"],
         "shd" => &["shd_train.h5"],
         "ssc" => &["ssc_train.h5"],
         _ => &[],
@@ -95,6 +98,7 @@ pub fn load_changed(
     match name {
         "fsdd" => return fsdd::load(&folder.join(name), or("official")),
         "braille" => return braille::load(&folder.join(name), or("0")),
+        "ntidigits" => return ntidigits::load(&folder.join(name), or("official")),
         "shd" | "ssc" => return shd::load(name, &folder.join(name), or("official")),
         _ if !split.is_empty() => {
             let expected = "none: the data set comes with one";

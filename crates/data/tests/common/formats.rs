@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cortado::{Error, Result};
 use cortado_base::{npy, npz};
-use cortado_data::{text, wav, wfdb};
+use cortado_data::{ntidigits, text, wav, wfdb};
 use cortado_events::Shd;
 
 /// A format, files of it that are whole, and its reader.
@@ -22,7 +22,7 @@ pub fn formats() -> Vec<Format> {
     let fixtures = |ending: &str| -> Vec<Vec<u8>> {
         let crate_of = match ending {
             "h5" => "events",
-            "wav" => "data",
+            "hdf5" | "wav" => "data",
             _ => "base",
         };
         let folder =
@@ -35,7 +35,11 @@ pub fn formats() -> Vec<Format> {
         files.retain(|f| f.extension().is_some_and(|e| e == ending));
         // Other HDF5 files there hold events.
         let name = |f: &Path| f.file_name().unwrap().to_string_lossy().into_owned();
-        files.retain(|f| ending != "h5" || name(f).starts_with("shd-"));
+        files.retain(|f| match ending {
+            "h5" => name(f).starts_with("shd-"),
+            "hdf5" => name(f) == "ntidigits.hdf5",
+            _ => true,
+        });
         assert!(!files.is_empty());
         files.iter().map(|f| std::fs::read(f).unwrap()).collect()
     };
@@ -92,6 +96,11 @@ pub fn formats() -> Vec<Format> {
             read: |b| through_file(b, spikes),
         },
         Format {
+            name: "ntidigits",
+            files: fixtures("hdf5"),
+            read: |b| through_file(b, cochlea),
+        },
+        Format {
             name: "text",
             files: vec![lines.to_vec(), super::gzip(lines)],
             read: |b| through_file(b, |path| text::read(path, LIMIT).map(|_| ())),
@@ -137,6 +146,12 @@ fn spikes(path: &Path) -> Result<()> {
     for (times, units) in shd.times.iter().zip(&shd.units) {
         assert_eq!(times.len(), units.len());
     }
+    Ok(())
+}
+
+fn cochlea(path: &Path) -> Result<()> {
+    let split = ntidigits::read(path)?;
+    assert!(split.train.features() == 64 && !split.train.is_empty() && !split.test.is_empty());
     Ok(())
 }
 
