@@ -14,6 +14,7 @@
 pub mod braille;
 mod dataset;
 pub mod digits;
+pub mod dsec;
 pub mod ecg;
 pub mod emg;
 pub mod fetch;
@@ -23,8 +24,10 @@ pub mod idx;
 mod layout;
 mod load;
 pub mod manifest;
+pub mod mvsec;
 pub mod ntidigits;
 pub mod recordings;
+pub mod sequence;
 pub mod shd;
 pub mod text;
 pub mod unpack;

@@ -46,6 +46,12 @@ pub fn load(folder: &Path, split: &str) -> Result<Split> {
 /// A file that cannot be read or is no HDF5 file; a missing data set or one of another type; a name twice, or whose end is
 /// no digits; other numbers of times than of channels; a time that is no number from 0 s to below 71 minutes; a channel
 /// from 64 on; no single digits.
+///
+/// ```
+/// let split = cortado_data::ntidigits::read("tests/fixtures/ntidigits.hdf5".as_ref())?;
+/// assert_eq!((split.train.labels(), split.train.duration(0)), (&[3, 10, 0][..], 1.234569));
+/// # Ok::<(), cortado::Error>(())
+/// ```
 pub fn read(path: &Path) -> Result<Split> {
     let length = std::fs::metadata(path).map_err(|e| Error::io("cannot read", path, e))?;
     let mut left = length.len().saturating_mul(MOST);
