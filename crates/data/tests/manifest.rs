@@ -165,3 +165,36 @@ fn manifests_that_make_no_sense_are_refused_with_the_reason() {
             .contains("cannot read")
     );
 }
+
+/// The table of the book has every set of events with its sensor and number of classes.
+#[test]
+fn the_book_says_what_the_manifests_say() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/book/datasets.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let others = ["fashion-mnist", "fsdd", "mnist", "yin-yang"];
+    for name in Manifest::names().filter(|n| !others.contains(n)) {
+        let manifest = Manifest::built_in(name).unwrap();
+        let row = page
+            .lines()
+            .find(|l| l.starts_with(&format!("| `{name}` |")));
+        let cells: Vec<&str> = row.unwrap_or(name).split('|').map(str::trim).collect();
+        let sensor = manifest.geometry.map(|[w, h]| format!("{w}x{h}"));
+        assert_eq!(cells[3], sensor.as_deref().unwrap_or("12 taxels"), "{name}");
+        let classes = manifest
+            .classes
+            .map_or("-".into(), |c| c.count().to_string());
+        assert_eq!(cells[4], classes, "{name}");
+        let way = if manifest.manual.is_some() {
+            "by hand"
+        } else {
+            "get"
+        };
+        assert!(cells[7].starts_with(way), "{name}: {}", cells[7]);
+        let stated = cells[6].trim_end_matches("-commercial");
+        assert!(manifest.licence.starts_with(stated), "{name}: {}", cells[6]);
+        assert!(
+            manifest.cite.iter().all(|key| cells[2].contains(key)),
+            "{name}"
+        );
+    }
+}
