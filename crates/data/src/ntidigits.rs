@@ -49,7 +49,7 @@ pub fn load(folder: &Path, split: &str) -> Result<Split> {
 ///
 /// ```
 /// let split = cortado_data::ntidigits::read("tests/fixtures/ntidigits.hdf5".as_ref())?;
-/// assert_eq!((split.train.labels(), split.train.duration(0)), (&[3, 10, 0][..], 1.234569));
+/// assert_eq!((split.train.labels(), split.test.labels()), (&[3, 10, 0][..], &[9][..]));
 /// # Ok::<(), cortado::Error>(())
 /// ```
 pub fn read(path: &Path) -> Result<Split> {

@@ -70,7 +70,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.hdf5");
     let one = &["m-a-a-5"][..];
-    let cases: [(&[&str], &[f64], &[i64], &str); 9] = [
+    type Case<'a> = (&'a [&'a str], &'a [f64], &'a [i64], &'a str);
+    let cases: [Case; 9] = [
         (one, &[0.5], &[64], "channels from 0 to 63, got 64"),
         (one, &[0.5], &[-1], "channels from 0 to 63, got -1"),
         (one, &[-0.5], &[1], "below 71 minutes, got -0.5"),

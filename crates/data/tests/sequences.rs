@@ -55,7 +55,10 @@ fn what_is_known_of_a_drive() {
     assert_eq!(times, [(first, first), (second, second)]);
     let map = dsec::read_disparity(&disparity[0].file).unwrap();
     assert_eq!((map.width, map.height), (3, 2));
-    assert_eq!(map.values, [0.0, 1.0 / 256.0, 1.0, 255.99609, 1.5, 0.0]);
+    assert_eq!(
+        map.values,
+        [0.0, 1.0 / 256.0, 1.0, 65_535.0 / 256.0, 1.5, 0.0]
+    );
     assert_eq!(map.known, [false, true, true, true, true, false]);
     let flow = drive.flow().unwrap();
     assert_eq!(
@@ -66,7 +69,7 @@ fn what_is_known_of_a_drive() {
     assert_eq!((map.width, map.height), (2, 2));
     assert_eq!(
         map.values,
-        [0.0, 0.0, 1.0, -0.5, 0.0, 0.0, -256.0, 255.99219]
+        [0.0, 0.0, 1.0, -0.5, 0.0, 0.0, -256.0, 32_767.0 / 128.0]
     );
     assert_eq!(map.known, [true, true, false, true]);
     let e = dsec::read_flow(&disparity[0].file).unwrap_err().to_string();
