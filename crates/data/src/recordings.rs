@@ -176,7 +176,7 @@ fn text(file: &Path) -> Result<String> {
 }
 
 /// Classes from 0 on and times of the gestures in a recording.
-fn table(folder: &Path, file: &str) -> Result<(Vec<u32>, Vec<Option<Range<u64>>>)> {
+fn table(folder: &Path, file: &str) -> Result<(Vec<u32>, Vec<Part>)> {
     let name = format!("{}_labels.csv", file.trim_end_matches(".aedat"));
     let table = folder.join(file).with_file_name(name);
     let mut rows = (Vec::new(), Vec::new());
@@ -192,6 +192,9 @@ fn table(folder: &Path, file: &str) -> Result<(Vec<u32>, Vec<Option<Range<u64>>>
     }
     Ok(rows)
 }
+
+/// The times of a recording that are a sample, or all of it.
+type Part = Option<Range<u64>>;
 
 /// The sensor of DVS128 Gesture.
 const GESTURES: Geometry = Geometry::new(128, 128);
