@@ -183,3 +183,43 @@ fn the_list_and_unknown_names() {
     let unknown = cortado(&["get", "nope"]).output().unwrap();
     assert!(!unknown.status.success() && text(&unknown).1.contains("fashion-mnist"));
 }
+
+#[test]
+fn the_cache_is_shown_and_emptied() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str], place: &str, most: &str| {
+        let mut command = cortado(args);
+        command
+            .env("CORTADO_CACHE", place)
+            .env("CORTADO_CACHE_MAX", most);
+        let output = command.output().unwrap();
+        let (out, err) = text(&output);
+        (output.status.code(), out, err)
+    };
+    let place = folder.path().to_str().unwrap();
+    let shard = folder.path().join("samples/0a");
+    std::fs::create_dir_all(&shard).unwrap();
+    std::fs::write(shard.join("f".repeat(62)), [0; 300]).unwrap();
+    std::fs::write(shard.join("mine"), "mine").unwrap();
+    let (code, out, _) = run(&["cache", "--json"], place, "2MB");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        told["kept"],
+        serde_json::json!({"entries": 1, "bytes": 300})
+    );
+    assert_eq!(told["most"], 2_000_000);
+    let (_, out, _) = run(&["cache", "--clear"], place, "");
+    assert!(out.contains("removed 1 sample, 300 B"), "{out}");
+    let (_, out, _) = run(&["cache"], place, "");
+    assert!(out.contains("0 samples, 0 B, at most 8.00 GiB"), "{out}");
+    assert!(shard.join("mine").is_file());
+    let (_, out, _) = run(&["cache"], "off", "");
+    assert!(out.starts_with("no cache"), "{out}");
+    let (code, _, err) = run(&["cache"], place, "8 gigs");
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("size at CORTADO_CACHE_MAX: expected bytes"),
+        "{err}"
+    );
+}

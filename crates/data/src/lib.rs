@@ -12,6 +12,7 @@
 //! ```
 
 pub mod braille;
+pub mod cache;
 mod dataset;
 pub mod digits;
 pub mod dsec;

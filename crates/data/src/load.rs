@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use cortado::{Error, Result};
 use cortado_events::transform::Pipeline;
 
+use crate::cache::Cache;
+use crate::recordings::Changes;
 use crate::{Split, braille, digits, ecg, fsdd, idx, ntidigits, recordings, shd, yin_yang};
 
 /// The names that [`load`] knows.
@@ -59,8 +61,10 @@ pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
 
 /// As [`load_split`], each recording of events changed by `transforms` once, random ones drawn under `seed`.
 ///
+/// Recordings that were decoded and changed before come from [`Cache::from_env`].
+///
 /// # Errors
-/// As [`load_split`]; transforms where there are no recordings, or of which the last gives no events.
+/// As [`load_split`]; a limit of the cache that is no size; transforms where there are no recordings, or of which the last gives no events.
 pub fn load_changed(
     name: &str,
     folder: &Path,
@@ -79,7 +83,12 @@ pub fn load_changed(
         ));
     }
     if recordings {
-        return recordings::load(name, &folder.join(name), split, transforms, seed);
+        let changes = Changes {
+            transforms,
+            seed,
+            cache: &Cache::from_env()?,
+        };
+        return recordings::load(name, &folder.join(name), split, &changes);
     }
     let or = |usual| if split.is_empty() { usual } else { split };
     let needs: &[&str] = match name {

@@ -13,19 +13,32 @@
 //!
 //! Files are of any format that `cortado-events` reads, found from what is in them. Times are those of the file.
 
-use std::path::Path;
+mod samples;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use cortado_base::{Error, Result};
-use cortado_events::transform::{Key, Output, Pipeline};
-use cortado_events::{Geometry, Options, Policy, Recording, read};
-use rayon::prelude::*;
+use cortado_events::transform::Pipeline;
+use cortado_events::{Geometry, Recording};
 
-use crate::layout::{self, File, TRIALS};
+use crate::cache::Cache;
+use crate::layout::{self, TRIALS};
 use crate::{Dataset, Manifest, Split};
+use samples::{Maker, Manner, in_order};
 
-/// Reads all recordings below `folder`.
-///
-/// Each is changed by `transforms` once, random ones drawn under `seed`.
+/// What is done to each recording, once, and where that is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'a> {
+    /// One after the other; the last gives events.
+    pub transforms: &'a Pipeline,
+    /// Of random ones.
+    pub seed: u64,
+    /// Samples that were made before; it changes how long loading takes and nothing else.
+    pub cache: &'a Cache,
+}
+
+/// Reads all recordings below `folder`, each changed once.
 ///
 /// With folders of training and test the split is theirs, `official`. Without them, the file of
 /// number `i` of a class, in the order of names, is tested if `i mod 10` is the number that `split` says, 9 if it says
@@ -39,31 +52,19 @@ use crate::{Dataset, Manifest, Split};
 /// A file that is no recording or is damaged ('cortado events convert' leaves damage out); an event outside of the sensor;
 /// times from 71 minutes on; a class that the data set does not have, or that is only in the test; an unknown split;
 /// no recordings; transforms of which one does not fit.
-pub fn load(
-    name: &str,
-    folder: &Path,
-    split: &str,
-    transforms: &Pipeline,
-    seed: u64,
-) -> Result<Split> {
+pub fn load(name: &str, folder: &Path, split: &str, changes: &Changes<'_>) -> Result<Split> {
     let folder = &layout::root(folder)?;
     if folder.join(TRIALS).is_file() {
-        return gestures(name, folder, split, transforms, seed);
+        return gestures(name, folder, split, changes);
     }
     let known = Manifest::built_in(name).ok();
     let layout::Layout { classes, files } = layout::find(name, folder, split, known.as_ref())?;
-    let recordings: Vec<Recording> = files
-        .par_iter()
-        .enumerate()
-        .map(|(i, f)| {
-            let key = Key {
-                seed,
-                sample: i as u32,
-                epoch: 0,
-            };
-            changed(opened(f, known.as_ref())?, transforms, key)
-        })
-        .collect::<Result<_>>()?;
+    let manner = known.as_ref().map(Manner::of).unwrap_or_default();
+    let maker = Maker::new(changes, manner, files.first().map(|f| f.path.as_path()));
+    let recordings = in_order(files.len(), |i| {
+        maker.samples(&files[i].path, i as u32, &[None])
+    })?;
+    let recordings: Vec<Recording> = recordings.into_iter().flatten().collect();
     let sensor = sensor(&recordings);
     let make = |test: bool| -> Result<Dataset> {
         let chosen = files
@@ -84,13 +85,7 @@ pub fn load(
 
 /// Gestures of recordings that lists name, each cut out at the times of a table beside it: class from 1 on, first
 /// microsecond, first that is no longer of it. Times begin at 0.
-fn gestures(
-    name: &str,
-    folder: &Path,
-    split: &str,
-    transforms: &Pipeline,
-    seed: u64,
-) -> Result<Split> {
+fn gestures(name: &str, folder: &Path, split: &str, changes: &Changes<'_>) -> Result<Split> {
     if !matches!(split, "" | "official") {
         return Err(Error::invalid(
             "split",
@@ -99,61 +94,40 @@ fn gestures(
             format!("'{split}'"),
         ));
     }
-    let text =
-        |file: &Path| std::fs::read_to_string(file).map_err(|e| Error::io("cannot read", file, e));
-    let part = |list: &str, first: u32| -> Result<Dataset> {
+    let part = |list: &str, first: usize| -> Result<Dataset> {
         let names = text(&folder.join(list))?;
         let files: Vec<&str> = names
             .lines()
             .map(str::trim)
             .filter(|l| !l.is_empty())
             .collect();
-        let cut = |file: &&str| -> Result<Vec<(u32, Recording)>> {
-            let path = folder.join(file);
-            let table =
-                path.with_file_name(format!("{}_labels.csv", file.trim_end_matches(".aedat")));
-            let (all, _) = read(&path, &strict())?;
-            let mut cut = Vec::new();
-            for (i, line) in text(&table)?.lines().enumerate().skip(1) {
-                let numbers: Vec<u64> = line
-                    .split(',')
-                    .filter_map(|n| n.trim().parse().ok())
-                    .collect();
-                let &[class @ 1..=11, from, until] = &numbers[..] else {
-                    let at = format!("{}, line {}", table.display(), i + 1);
-                    let expected = "a class from 1 to 11 and two times";
-                    return Err(Error::invalid("label", at, expected, format!("'{line}'")));
-                };
-                let mut one = Recording {
-                    geometry: Some(Geometry::new(128, 128)),
-                    ..Recording::default()
-                };
-                one.events
-                    .extend(all.events.iter().filter(|e| (from..until).contains(&e.t)));
-                one.rebase(from);
-                cut.push((class as u32 - 1, one));
-            }
-            Ok(cut)
-        };
-        let all: Vec<Vec<(u32, Recording)>> = files.par_iter().map(cut).collect::<Result<_>>()?;
-        let mut sensor = Geometry::new(128, 128);
-        let (mut spikes, mut labels) = (Vec::new(), Vec::new());
-        for (i, (class, one)) in all.into_iter().flatten().enumerate() {
-            let key = Key {
-                seed,
-                sample: first + i as u32,
-                epoch: 0,
-            };
-            let one = changed(one, transforms, key)?;
+        let (mut labels, mut tables, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
+        for file in &files {
+            firsts.push((first + labels.len()) as u32);
+            let (classes, cuts) = table(folder, file)?;
+            labels.extend(classes);
+            tables.push(cuts);
+        }
+        let paths: Vec<PathBuf> = files.iter().map(|f| folder.join(f)).collect();
+        let maker = Maker::new(
+            changes,
+            Manner::default(),
+            paths.first().map(PathBuf::as_path),
+        );
+        let samples = in_order(files.len(), |i| {
+            maker.samples(&paths[i], firsts[i], &tables[i])
+        })?;
+        let mut sensor = GESTURES;
+        let mut spikes = Vec::new();
+        for one in samples.iter().flatten() {
             sensor = one.geometry.unwrap_or(sensor);
-            spikes.push(channels(&one, sensor, &folder.join(list))?);
-            labels.push(class);
+            spikes.push(channels(one, sensor, &folder.join(list))?);
         }
         let shape = vec![2, sensor.height.into(), sensor.width.into()];
         Dataset::spikes(shape, spikes, 11, labels)
     };
-    let train = part("trials_to_train.txt", 0)?;
-    let test = part("trials_to_test.txt", train.len() as u32)?;
+    let train = part(TRIALS, 0)?;
+    let test = part("trials_to_test.txt", train.len())?;
     Ok(Split {
         name: name.into(),
         train,
@@ -161,57 +135,33 @@ fn gestures(
     })
 }
 
-/// A recording after transforms.
-fn changed(recording: Recording, transforms: &Pipeline, key: Key) -> Result<Recording> {
-    match transforms.run(recording, key)? {
-        Output::Events(recording) => Ok(recording),
-        _ => {
-            let expected = "ones that give events";
-            Err(Error::invalid(
-                "transforms",
-                "the data set",
-                expected,
-                "one that gives an array",
-            ))
-        }
-    }
+fn text(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).map_err(|e| Error::io("cannot read", file, e))
 }
 
-/// A sample that lacks a part would be learned from without a word: damage is an error.
-fn strict() -> Options {
-    Options {
-        policy: Policy::Strict,
-        ..Options::default()
+/// Classes from 0 on and times of the gestures in a recording.
+fn table(folder: &Path, file: &str) -> Result<(Vec<u32>, Vec<Part>)> {
+    let name = format!("{}_labels.csv", file.trim_end_matches(".aedat"));
+    let table = folder.join(file).with_file_name(name);
+    let mut rows = (Vec::new(), Vec::new());
+    for (i, line) in text(&table)?.lines().enumerate().skip(1) {
+        let numbers = line.split(',').filter_map(|n| n.trim().parse().ok());
+        let &[class @ 1..=11, from, until] = &numbers.collect::<Vec<u64>>()[..] else {
+            let at = format!("{}, line {}", table.display(), i + 1);
+            let expected = "a class from 1 to 11 and two times";
+            return Err(Error::invalid("label", at, expected, format!("'{line}'")));
+        };
+        rows.0.push(class as u32 - 1);
+        rows.1.push(Some(from..until));
     }
+    Ok(rows)
 }
 
-/// A recording as it lies there, on the sensor that the manifest of its data set knows.
-fn opened(file: &File, known: Option<&Manifest>) -> Result<Recording> {
-    let sensor = known.and_then(|m| m.geometry);
-    let sensor = sensor.map(|[width, height]| Geometry::new(width, height));
-    let mut options = strict();
-    options.columns = known.and_then(|m| m.columns.clone());
-    // Where the header of an AEDAT file names no sensor, this says how its addresses are made up.
-    if file.path.extension().is_some_and(|e| e == "aedat") {
-        options.geometry = sensor;
-    }
-    let (mut recording, _) = read(&file.path, &options)?;
-    if let Some(sensor) = sensor {
-        let mut events = recording.events.iter().enumerate();
-        if let Some((i, e)) = events.find(|(_, e)| !sensor.contains(e.x, e.y)) {
-            let at = format!("{}, event {i}", file.path.display());
-            let expected = format!("one of {sensor}");
-            return Err(Error::invalid(
-                "pixel",
-                at,
-                expected,
-                format!("({}, {})", e.x, e.y),
-            ));
-        }
-        recording.geometry = Some(sensor);
-    }
-    Ok(recording)
-}
+/// The times of a recording that are a sample, or all of it.
+type Part = Option<Range<u64>>;
+
+/// The sensor of DVS128 Gesture.
+const GESTURES: Geometry = Geometry::new(128, 128);
 
 /// The sensor that the first file with one has, or the smallest for all events.
 fn sensor(recordings: &[Recording]) -> Geometry {

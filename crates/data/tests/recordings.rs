@@ -3,6 +3,8 @@
 mod common;
 
 use cortado::encode::Sample;
+use cortado_data::cache::Cache;
+use cortado_data::recordings::{Changes, load};
 use cortado_data::{Dataset, load_changed, load_split};
 use cortado_events::format::Format;
 use cortado_events::transform::{Pipeline, Transform};
@@ -67,7 +69,12 @@ fn folders_of_training_and_test() {
         },
         Transform::MergePolarities {},
     ]);
-    let changed = load_changed("n", folder.path(), "", &changes, 0).unwrap();
+    let all = Changes {
+        transforms: &changes,
+        seed: 0,
+        cache: &Cache::off(),
+    };
+    let changed = load("n", &folder.path().join("n"), "", &all).unwrap();
     assert_eq!(changed.train.shape, [2, 4, 2]);
     let e = load_changed("digits", folder.path(), "", &changes, 0).unwrap_err();
     assert!(e.to_string().contains("no recordings of events"), "{e}");

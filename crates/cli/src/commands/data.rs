@@ -1,6 +1,7 @@
 //! `cortado data`: public data sets, downloaded and checked.
 
 use anyhow::{Result, bail};
+use cortado_data::cache::Cache;
 use cortado_data::default_folder;
 use cortado_data::fetch::{self, Checked, Event, Fetched, State};
 use cortado_data::manifest::{Classes, Manifest};
@@ -34,6 +35,19 @@ enum Verb {
     List {
         #[command(flatten)]
         place: Place,
+    },
+    /// Show where decoded recordings are kept, and how much, or remove them
+    ///
+    /// Loading a folder of recordings keeps each sample, decoded and changed, where that saves time. CORTADO_CACHE names the
+    /// folder (empty or 'off': none), CORTADO_CACHE_MAX the bytes at most, such as 20GB; beyond those, what was not
+    /// used for longest goes.
+    Cache {
+        /// Remove what is kept, and nothing else that is in the folder
+        #[arg(long)]
+        clear: bool,
+        /// One JSON object on the last line, and nothing else
+        #[arg(long)]
+        json: bool,
     },
     /// Check what is there of a data set against its checksums
     ///
@@ -90,6 +104,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Get(args) => get(args),
         Verb::List { place } => list(place),
+        Verb::Cache { clear, json } => cache(*clear, *json),
         Verb::Check { name, place } => check(name, place),
     }
 }
@@ -267,6 +282,44 @@ fn list(place: &Place) -> Result<()> {
     }
     if place.json {
         writeln!(out, "{}", json!({"folder": folder, "data": rows}))?;
+    }
+    Ok(())
+}
+
+fn cache(clear: bool, json: bool) -> Result<()> {
+    let (cache, mut out) = (Cache::from_env()?, std::io::stdout());
+    let usage = if clear { cache.clear() } else { cache.usage() }?;
+    let (folder, most) = (cache.folder(), cache.most());
+    if json {
+        let what = if clear { "removed" } else { "kept" };
+        let line = json!({
+            "folder": folder, "most": most, what: {"entries": usage.entries, "bytes": usage.bytes},
+        });
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    let Some(folder) = folder else {
+        writeln!(
+            out,
+            "no cache: CORTADO_CACHE is empty or off, or there is no home folder"
+        )?;
+        return Ok(());
+    };
+    let size = HumanBytes(usage.bytes);
+    let word = if usage.entries == 1 {
+        "sample"
+    } else {
+        "samples"
+    };
+    let samples = format!("{} {word}, {size}", usage.entries);
+    match clear {
+        true => writeln!(out, "{}: removed {samples}", folder.display())?,
+        false => writeln!(
+            out,
+            "{}: {samples}, at most {}",
+            folder.display(),
+            HumanBytes(most)
+        )?,
     }
     Ok(())
 }
