@@ -96,15 +96,25 @@ impl Draft {
     /// # Errors
     /// The operating system's, with the path.
     pub fn keep(self) -> Result<()> {
-        let refused = |e| Error::io("cannot write", &self.path, e);
-        self.file.as_file().sync_all().map_err(refused)?;
-        self.file
-            .persist(&self.path)
-            .map_err(|e| refused(e.error))?;
+        let synced = self.file.as_file().sync_all();
+        synced.map_err(|e| Error::io("cannot write", &self.path, e))?;
+        let path = self.path.clone();
+        self.keep_soon()?;
         // The name lasts once the folder is on disk; not every system can be asked for that.
-        if let Ok(folder) = File::open(folder(&self.path)) {
+        if let Ok(folder) = File::open(folder(&path)) {
             let _ = folder.sync_all();
         }
+        Ok(())
+    }
+
+    /// As [`Draft::keep`], but does not wait for the disk: whole for other programs, while a crash of the system may leave it
+    /// broken. For files whose reader checks them.
+    ///
+    /// # Errors
+    /// The operating system's, with the path.
+    pub fn keep_soon(self) -> Result<()> {
+        let kept = self.file.persist(&self.path);
+        kept.map_err(|e| Error::io("cannot write", &self.path, e.error))?;
         Ok(())
     }
 }

@@ -126,7 +126,8 @@ fn shell(folder: &Path) -> Command {
     let mut sh = Command::new("sh");
     sh.arg("-e")
         .current_dir(folder)
-        .env("PATH", std::env::join_paths(path).unwrap());
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .env("CORTADO_CACHE", folder.join(".cache"));
     if let Some(data) = data() {
         sh.env("CORTADO_DATA", data);
     }

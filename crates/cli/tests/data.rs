@@ -142,17 +142,84 @@ fn the_list_and_unknown_names() {
     assert_eq!(
         names,
         [
+            "asl-dvs",
+            "braille",
+            "cifar10-dvs",
+            "dsec",
+            "dvs-gesture",
+            "dvs-lip",
             "fashion-mnist",
             "fsdd",
             "mnist",
+            "mvsec",
             "n-caltech101",
+            "n-cars",
             "n-mnist",
+            "ntidigits",
+            "poker-dvs",
             "shd",
             "ssc",
-            "yin-yang"
+            "yin-yang",
         ]
     );
-    assert_eq!(result["data"][2]["bytes"], 11_594_722);
+    assert_eq!(result["data"][8]["bytes"], 11_594_722);
+    let gestures = &result["data"][4];
+    assert_eq!(gestures["geometry"], serde_json::json!([128, 128]));
+    assert_eq!(
+        (&gestures["classes"], &gestures["names"][9]),
+        (&11.into(), &"air_guitar".into())
+    );
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().display().to_string();
+    let by_hand = cortado(&["get", "dvs-gesture", "--out", &out])
+        .output()
+        .unwrap();
+    let said = text(&by_hand).1;
+    assert!(!by_hand.status.success());
+    assert!(
+        said.contains("fetched by hand: get DvsGesture.tar.gz from https://"),
+        "{said}"
+    );
     let unknown = cortado(&["get", "nope"]).output().unwrap();
     assert!(!unknown.status.success() && text(&unknown).1.contains("fashion-mnist"));
+}
+
+#[test]
+fn the_cache_is_shown_and_emptied() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str], place: &str, most: &str| {
+        let mut command = cortado(args);
+        command
+            .env("CORTADO_CACHE", place)
+            .env("CORTADO_CACHE_MAX", most);
+        let output = command.output().unwrap();
+        let (out, err) = text(&output);
+        (output.status.code(), out, err)
+    };
+    let place = folder.path().to_str().unwrap();
+    let shard = folder.path().join("samples/0a");
+    std::fs::create_dir_all(&shard).unwrap();
+    std::fs::write(shard.join("f".repeat(62)), [0; 300]).unwrap();
+    std::fs::write(shard.join("mine"), "mine").unwrap();
+    let (code, out, _) = run(&["cache", "--json"], place, "2MB");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        told["kept"],
+        serde_json::json!({"entries": 1, "bytes": 300})
+    );
+    assert_eq!(told["most"], 2_000_000);
+    let (_, out, _) = run(&["cache", "--clear"], place, "");
+    assert!(out.contains("removed 1 sample, 300 B"), "{out}");
+    let (_, out, _) = run(&["cache"], place, "");
+    assert!(out.contains("0 samples, 0 B, at most 8.00 GiB"), "{out}");
+    assert!(shard.join("mine").is_file());
+    let (_, out, _) = run(&["cache"], "off", "");
+    assert!(out.starts_with("no cache"), "{out}");
+    let (code, _, err) = run(&["cache"], place, "8 gigs");
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("size at CORTADO_CACHE_MAX: expected bytes"),
+        "{err}"
+    );
 }

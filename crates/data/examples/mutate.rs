@@ -3,9 +3,9 @@
 //! ```text
 //! cargo run --release -p cortado-data --example mutate -- FORMAT SECONDS [SEED]
 //! ```
-//! Formats: npy, npz, wav, wfdb, annotations, hdf5, text. It prints the number of files, how many were read, how often
-//! each error came (numbers replaced by #), and each place that panicked; a panic that came out of the reader also
-//! gives its seed, and the exit code is 1.
+//! Formats: npy, npz, wav, wfdb, annotations, hdf5, ntidigits, mvsec, boxes, png, text. It prints the number of files, how
+//! many were read, how often each error came (numbers replaced by #), and each place that panicked; a panic that came out
+//! of the reader also gives its seed, and the exit code is 1.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -12,17 +12,23 @@
 //! ```
 
 pub mod braille;
+pub mod cache;
 mod dataset;
 pub mod digits;
+pub mod dsec;
 pub mod ecg;
 pub mod emg;
 pub mod fetch;
 pub mod fsdd;
 pub mod hash;
 pub mod idx;
+mod layout;
 mod load;
 pub mod manifest;
+pub mod mvsec;
+pub mod ntidigits;
 pub mod recordings;
+pub mod sequence;
 pub mod shd;
 pub mod text;
 pub mod unpack;

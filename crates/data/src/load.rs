@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use cortado::{Error, Result};
 use cortado_events::transform::Pipeline;
 
-use crate::{Split, braille, digits, ecg, fsdd, idx, recordings, shd, yin_yang};
+use crate::cache::Cache;
+use crate::recordings::Changes;
+use crate::{Split, braille, digits, ecg, fsdd, idx, ntidigits, recordings, shd, yin_yang};
 
 /// The names that [`load`] knows.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "digits",
     "digits-ordered",
     "mnist",
@@ -18,6 +20,7 @@ pub const NAMES: [&str; 10] = [
     "fsdd",
     "braille",
     "ecg",
+    "ntidigits",
     "shd",
     "ssc",
 ];
@@ -30,7 +33,8 @@ pub const NAMES: [&str; 10] = [
 ///
 /// # Shapes
 /// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd, ecg)
-/// or 12 (braille); spikes of 700 channels (shd, ssc), or of `[2, rows, columns]` (recordings).
+/// or 12 (braille); spikes of 700 channels (shd, ssc) or 64
+/// (ntidigits), or of `[2, rows, columns]` (recordings).
 ///
 /// # Errors
 /// An unknown name, a missing file, or a file that its reader refuses.
@@ -47,7 +51,7 @@ pub fn load(name: &str, folder: &Path) -> Result<Split> {
 /// As [`load`], cut into training and test as `split` says; as usual if that is empty.
 ///
 /// `fsdd` knows `official` and the speakers to leave out ([`fsdd::load`]), `braille` numbers of random splits, 0 being the usual
-/// one ([`braille::load`]), `shd` and `ssc` what [`shd::load`] says.
+/// one ([`braille::load`]), `shd` and `ssc` what [`shd::load`] says, `ntidigits` `official`.
 ///
 /// # Errors
 /// As [`load`]; a split that the data set does not have.
@@ -57,8 +61,10 @@ pub fn load_split(name: &str, folder: &Path, split: &str) -> Result<Split> {
 
 /// As [`load_split`], each recording of events changed by `transforms` once, random ones drawn under `seed`.
 ///
+/// Recordings that were decoded and changed before come from [`Cache::from_env`].
+///
 /// # Errors
-/// As [`load_split`]; transforms where there are no recordings, or of which the last gives no events.
+/// As [`load_split`]; a limit of the cache that is no size; transforms where there are no recordings, or of which the last gives no events.
 pub fn load_changed(
     name: &str,
     folder: &Path,
@@ -77,13 +83,19 @@ pub fn load_changed(
         ));
     }
     if recordings {
-        return recordings::load(name, &folder.join(name), split, transforms, seed);
+        let changes = Changes {
+            transforms,
+            seed,
+            cache: &Cache::from_env()?,
+        };
+        return recordings::load(name, &folder.join(name), split, &changes);
     }
     let or = |usual| if split.is_empty() { usual } else { split };
     let needs: &[&str] = match name {
         "fsdd" => &["recordings", "recordings.tar.gz"],
         "braille" => &["braille.npz"],
         "ecg" => &["100.hea"],
+        "ntidigits" => &["n-tidigits.hdf5"],
         "shd" => &["shd_train.h5"],
         "ssc" => &["ssc_train.h5"],
         _ => &[],
@@ -95,6 +107,7 @@ pub fn load_changed(
     match name {
         "fsdd" => return fsdd::load(&folder.join(name), or("official")),
         "braille" => return braille::load(&folder.join(name), or("0")),
+        "ntidigits" => return ntidigits::load(&folder.join(name), or("official")),
         "shd" | "ssc" => return shd::load(name, &folder.join(name), or("official")),
         _ if !split.is_empty() => {
             let expected = "none: the data set comes with one";

@@ -10,6 +10,9 @@
 //! cite = ["lecun1998"]                # keys of docs/refs.bib
 //! page = "https://example.org/tiny"
 //! mirrors = ["https://example.org/tiny", "https://example.com/mirror"]
+//! geometry = [34, 34]                 # columns and rows of the sensor, if there is one
+//! classes = ["cat", "dog"]            # names in the order of the labels, or only their number
+//! columns = "txyp"                    # of recordings that are arrays without names, if there are such
 //!
 //! [[file]]
 //! name = "images.bin.gz"              # at the mirrors and in the folder
@@ -24,10 +27,14 @@
 //! [file.unpack]                       # .tar.gz, .zip or .gz
 //! strip = 1                           # leading folders that fall off every path
 //! take = "sounds"                     # the file or folder that is wanted, under the name it gets
+//! # whole = true                      # or all that is in it, in a new folder of that name
 //! entries = 100                       # at most so many
 //! bytes = 20_000_000                  # and so many bytes
 //! checksum = "unknown"                # of what was unpacked, see [`crate::hash::of_tree`]
 //! ```
+//!
+//! What no program can fetch has in place of addresses `manual = "..."`, what a person has to do; `cortado data get` says it,
+//! or checks and unpacks what is there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,23 +45,34 @@ use serde::Deserialize;
 use crate::hash::Checksum;
 use crate::unpack::{self, Format};
 
-/// Manifests built in, by name.
-const BUILT_IN: [(&str, &str); 8] = [
-    (
-        "fashion-mnist",
-        include_str!("../manifests/fashion-mnist.toml"),
-    ),
-    ("fsdd", include_str!("../manifests/fsdd.toml")),
-    ("mnist", include_str!("../manifests/mnist.toml")),
-    (
-        "n-caltech101",
-        include_str!("../manifests/n-caltech101.toml"),
-    ),
-    ("n-mnist", include_str!("../manifests/n-mnist.toml")),
-    ("shd", include_str!("../manifests/shd.toml")),
-    ("ssc", include_str!("../manifests/ssc.toml")),
-    ("yin-yang", include_str!("../manifests/yin-yang.toml")),
-];
+macro_rules! built_in {
+    ($($name:literal)*) => {
+        /// Manifests built in, by name.
+        const BUILT_IN: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../manifests/", $name, ".toml")))),*];
+    };
+}
+
+built_in! {
+    "asl-dvs"
+    "braille"
+    "cifar10-dvs"
+    "dsec"
+    "dvs-gesture"
+    "dvs-lip"
+    "fashion-mnist"
+    "fsdd"
+    "mnist"
+    "mvsec"
+    "n-caltech101"
+    "n-cars"
+    "n-mnist"
+    "ntidigits"
+    "poker-dvs"
+    "shd"
+    "ssc"
+    "yin-yang"
+}
 
 /// No manifest of a user may be longer, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -77,9 +95,52 @@ pub struct Manifest {
     /// Addresses of folders that hold the files, the first one first.
     #[serde(default)]
     pub mirrors: Vec<String>,
+    /// What a person has to do, where no program can fetch the files; then there are no addresses.
+    pub manual: Option<String>,
+    /// Columns and rows of the sensor; channels and 1 where it is a line of them.
+    pub geometry: Option<[u16; 2]>,
+    /// The classes, where samples have one.
+    pub classes: Option<Classes>,
+    /// What the columns of recordings without names are, a letter for each: `t`, `x`, `y`, `p`, or `_` for none of them.
+    pub columns: Option<String>,
     /// The files.
     #[serde(rename = "file")]
     pub files: Vec<Source>,
+}
+
+/// What the classes of a data set are.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Classes {
+    /// So many.
+    Number(u32),
+    /// These, in the order of their labels.
+    Names(Vec<String>),
+}
+
+impl Classes {
+    /// How many there are.
+    ///
+    /// ```
+    /// let set = cortado_data::Manifest::built_in("n-caltech101")?;
+    /// assert_eq!(set.classes.map(|c| c.count()), Some(101));
+    /// assert_eq!(set.geometry, Some([240, 180]));
+    /// # Ok::<(), cortado::Error>(())
+    /// ```
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Number(n) => *n as usize,
+            Self::Names(names) => names.len(),
+        }
+    }
+
+    /// Their names, where they are known.
+    pub fn names(&self) -> Option<&[String]> {
+        match self {
+            Self::Number(_) => None,
+            Self::Names(names) => Some(names),
+        }
+    }
 }
 
 /// One file of a data set.
@@ -110,6 +171,9 @@ pub struct Unpack {
     pub strip: usize,
     /// The file or folder of the archive that is kept, by the name that it has then and gets.
     pub take: String,
+    /// Whether all of the archive is kept, in a new folder of the name `take`.
+    #[serde(default)]
+    pub whole: bool,
     /// Most entries that the archive may have.
     pub entries: u64,
     /// Most bytes that all its files may have together.
@@ -197,8 +261,9 @@ impl Manifest {
     ///
     /// # Errors
     /// Text that is no TOML or lacks a key, a name that is not one plain component of a path or comes
-    /// twice, an address that is not `http` or `https`, no address at all, a file without exactly one of
-    /// `size` and `max`, an ending that cannot be unpacked.
+    /// twice, an address that is not `http` or `https`, no address at all where a program is to fetch the files or one where a
+    /// person is, a file without exactly one of `size` and `max`, an ending that cannot be unpacked, a sensor without
+    /// pixels, no classes or one twice.
     pub fn parse(text: &str, at: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text).map_err(|e| {
             Error::invalid("manifest", at, "TOML as documented", e.to_string().trim())
@@ -214,6 +279,18 @@ impl Manifest {
         if self.files.is_empty() {
             return wrong("at least one [[file]]", "none".into());
         }
+        if let Some([width, height]) = self.geometry.filter(|g| g.contains(&0)) {
+            return wrong(
+                "geometry of at least 1 by 1",
+                format!("{width} by {height}"),
+            );
+        }
+        if let Some(classes) = &self.classes {
+            let names = classes.names().unwrap_or_default();
+            if classes.count() == 0 || BTreeSet::from_iter(names).len() < names.len() {
+                return wrong("classes, each once", format!("{classes:?}"));
+            }
+        }
         let mut taken = BTreeSet::new();
         for file in &self.files {
             file.validate(at)?;
@@ -227,9 +304,15 @@ impl Manifest {
                 }
             }
             let urls = file.addresses(&self.mirrors);
-            if urls.is_empty() {
+            if self.manual.is_some() && !urls.is_empty() {
                 return wrong(
-                    "mirrors, or urls of every file",
+                    "either manual or addresses",
+                    format!("both for '{}'", file.name),
+                );
+            }
+            if urls.is_empty() && self.manual.is_none() {
+                return wrong(
+                    "mirrors, or urls of every file, or manual",
                     format!("none for '{}'", file.name),
                 );
             }
@@ -279,12 +362,11 @@ impl Source {
                 let expected = "a name that ends in .tar.gz, .tgz, .zip or .gz, to be unpacked";
                 Err(Error::invalid("manifest", at, expected, &self.name))
             }
-            Some(Format::Gz) if unpack.strip > 0 => Err(Error::invalid(
-                "strip",
-                at,
-                "0 for a single file in .gz",
-                unpack.strip,
-            )),
+            Some(Format::Gz) if unpack.strip > 0 || unpack.whole => {
+                let expected = "strip 0 and not whole for a single file in .gz";
+                let got = format!("strip = {}, whole = {}", unpack.strip, unpack.whole);
+                Err(Error::invalid("manifest", at, expected, got))
+            }
             Some(_) => Ok(()),
         }
     }

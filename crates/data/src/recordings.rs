@@ -1,110 +1,70 @@
 //! Folders of recordings of events, a folder for each class.
 //!
 //! ```text
-//! NAME/train/CLASS/any.es      NAME/test/CLASS/other.es        as of N-MNIST (Train, Test), DVS-Lip, N-CARS
-//! NAME/CLASS/any.bin                                           as of N-Caltech101, CIFAR10-DVS
+//! NAME/train/CLASS/any.es      NAME/test/CLASS/other.es        as of N-MNIST, DVS-Lip, POKER-DVS, N-CARS
+//! NAME/CLASS/any.bin                                           as of N-Caltech101, CIFAR10-DVS, ASL-DVS
 //! NAME/trials_to_train.txt, any.aedat, any_labels.csv           as of DVS128 Gesture
 //! ```
-//! Folders may lie one deeper, as archives unpack (`Caltech101`, `DvsGesture`).
+//! Folders may lie one deeper, as archives unpack (`Caltech101`, `DvsGesture`). Those of training and test are called so in any
+//! case (`Train`, `Test`), or end so after `_` or `-` (`pips_train`, `n-cars_test`).
+//!
+//! For a name that has a manifest ([`Manifest`]) sensor and classes are those of the manifest, also of a part of
+//! the set.
 //!
 //! Files are of any format that `cortado-events` reads, found from what is in them. Times are those of the file.
 
+mod samples;
+
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use cortado_base::{Error, Result};
-use cortado_events::transform::{Key, Output, Pipeline};
-use cortado_events::{Geometry, Options, Policy, Recording, read};
-use rayon::prelude::*;
+use cortado_events::transform::Pipeline;
+use cortado_events::{Geometry, Recording};
 
-use crate::{Dataset, Split};
+use crate::cache::Cache;
+use crate::layout::{self, TRIALS};
+use crate::{Dataset, Manifest, Split};
+use samples::{Maker, Manner, in_order};
 
-/// Where there is no division into training and test, the test set is one in so many of a class.
-const PARTS: usize = 10;
+/// What is done to each recording, once, and where that is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'a> {
+    /// One after the other; the last gives events.
+    pub transforms: &'a Pipeline,
+    /// Of random ones.
+    pub seed: u64,
+    /// Samples that were made before; it changes how long loading takes and nothing else.
+    pub cache: &'a Cache,
+}
 
-/// Reads all recordings below `folder`.
+/// Reads all recordings below `folder`, each changed once.
 ///
-/// Each is changed by `transforms` once, random ones drawn under `seed`.
-///
-/// With the folders `train` and `test` (or `Train` and `Test`) the split is theirs, `official`. Without them, the file of
+/// With folders of training and test the split is theirs, `official`. Without them, the file of
 /// number `i` of a class, in the order of names, is tested if `i mod 10` is the number that `split` says, 9 if it says
 /// none.
 ///
 /// # Shapes
-/// Spikes of `[2, rows, columns]`, darker before brighter. Rows and columns are those of the sensor, or, where no file says
-/// them, as many as the events of all files need.
+/// Spikes of `[2, rows, columns]`, darker before brighter. Rows and columns are those of the manifest's sensor, or that of the
+/// first file with one, or, where no file says it, as many as the events of all files need.
 ///
 /// # Errors
-/// A file that is no recording or is damaged ('cortado events convert' leaves damage out); an event outside of the sensor that the first file has; times from 71 minutes on; an
-/// unknown split; no recordings; transforms of which one does not fit.
-pub fn load(
-    name: &str,
-    folder: &Path,
-    split: &str,
-    transforms: &Pipeline,
-    seed: u64,
-) -> Result<Split> {
-    let deeper = entries(folder)?;
-    let folder = match &deeper[..] {
-        [only] if only.is_dir() => only,
-        _ => folder,
-    };
-    if folder.join("trials_to_train.txt").is_file() {
-        return gestures(name, folder, split, transforms, seed);
+/// A file that is no recording or is damaged ('cortado events convert' leaves damage out); an event outside of the sensor;
+/// times from 71 minutes on; a class that the data set does not have, or that is only in the test; an unknown split;
+/// no recordings; transforms of which one does not fit.
+pub fn load(name: &str, folder: &Path, split: &str, changes: &Changes<'_>) -> Result<Split> {
+    let folder = &layout::root(folder)?;
+    if folder.join(TRIALS).is_file() {
+        return gestures(name, folder, split, changes);
     }
-    let part = |names: [&str; 2]| {
-        names
-            .map(|n| folder.join(n))
-            .into_iter()
-            .find(|p| p.is_dir())
-    };
-    let divided = part(["train", "Train"]).zip(part(["test", "Test"]));
-    let unknown = |expected: &str| Error::invalid("split", name, expected, format!("'{split}'"));
-    let (classes, mut files) = match &divided {
-        Some((train, test)) => {
-            if !matches!(split, "" | "official") {
-                return Err(unknown("official"));
-            }
-            let classes = names(train)?;
-            let train = files(train, &classes, &|_| false)?;
-            let test = files(test, &classes, &|_| true)?;
-            (classes, [train, test].concat())
-        }
-        None => {
-            let number = if split.is_empty() {
-                Some(PARTS - 1)
-            } else {
-                split.parse().ok()
-            };
-            let number = number
-                .filter(|&n| n < PARTS)
-                .ok_or_else(|| unknown("a number from 0 to 9"))?;
-            let classes = names(folder)?;
-            let all = files(folder, &classes, &|i| i % PARTS == number)?;
-            (classes, all)
-        }
-    };
-    if files.is_empty() {
-        let expected = "folders of recordings, one for each class";
-        return Err(Error::invalid(
-            "data set",
-            folder.display().to_string(),
-            expected,
-            "none",
-        ));
-    }
-    files.sort_by(|a, b| (a.test, &a.path).cmp(&(b.test, &b.path)));
-    let recordings: Vec<Recording> = files
-        .par_iter()
-        .enumerate()
-        .map(|(i, f)| {
-            let key = Key {
-                seed,
-                sample: i as u32,
-                epoch: 0,
-            };
-            changed(read(&f.path, &strict())?.0, transforms, key)
-        })
-        .collect::<Result<_>>()?;
+    let known = Manifest::built_in(name).ok();
+    let layout::Layout { classes, files } = layout::find(name, folder, split, known.as_ref())?;
+    let manner = known.as_ref().map(Manner::of).unwrap_or_default();
+    let maker = Maker::new(changes, manner, files.first().map(|f| f.path.as_path()));
+    let recordings = in_order(files.len(), |i| {
+        maker.samples(&files[i].path, i as u32, &[None])
+    })?;
+    let recordings: Vec<Recording> = recordings.into_iter().flatten().collect();
     let sensor = sensor(&recordings);
     let make = |test: bool| -> Result<Dataset> {
         let chosen = files
@@ -114,7 +74,7 @@ pub fn load(
         let spikes = chosen.clone().map(|(f, r)| channels(r, sensor, &f.path));
         let labels = chosen.map(|(f, _)| f.class).collect();
         let shape = vec![2, sensor.height.into(), sensor.width.into()];
-        Dataset::spikes(shape, spikes.collect::<Result<_>>()?, classes.len(), labels)
+        Dataset::spikes(shape, spikes.collect::<Result<_>>()?, classes, labels)
     };
     Ok(Split {
         name: name.into(),
@@ -125,13 +85,7 @@ pub fn load(
 
 /// Gestures of recordings that lists name, each cut out at the times of a table beside it: class from 1 on, first
 /// microsecond, first that is no longer of it. Times begin at 0.
-fn gestures(
-    name: &str,
-    folder: &Path,
-    split: &str,
-    transforms: &Pipeline,
-    seed: u64,
-) -> Result<Split> {
+fn gestures(name: &str, folder: &Path, split: &str, changes: &Changes<'_>) -> Result<Split> {
     if !matches!(split, "" | "official") {
         return Err(Error::invalid(
             "split",
@@ -140,61 +94,40 @@ fn gestures(
             format!("'{split}'"),
         ));
     }
-    let text =
-        |file: &Path| std::fs::read_to_string(file).map_err(|e| Error::io("cannot read", file, e));
-    let part = |list: &str, first: u32| -> Result<Dataset> {
+    let part = |list: &str, first: usize| -> Result<Dataset> {
         let names = text(&folder.join(list))?;
         let files: Vec<&str> = names
             .lines()
             .map(str::trim)
             .filter(|l| !l.is_empty())
             .collect();
-        let cut = |file: &&str| -> Result<Vec<(u32, Recording)>> {
-            let path = folder.join(file);
-            let table =
-                path.with_file_name(format!("{}_labels.csv", file.trim_end_matches(".aedat")));
-            let (all, _) = read(&path, &strict())?;
-            let mut cut = Vec::new();
-            for (i, line) in text(&table)?.lines().enumerate().skip(1) {
-                let numbers: Vec<u64> = line
-                    .split(',')
-                    .filter_map(|n| n.trim().parse().ok())
-                    .collect();
-                let &[class @ 1..=11, from, until] = &numbers[..] else {
-                    let at = format!("{}, line {}", table.display(), i + 1);
-                    let expected = "a class from 1 to 11 and two times";
-                    return Err(Error::invalid("label", at, expected, format!("'{line}'")));
-                };
-                let mut one = Recording {
-                    geometry: Some(Geometry::new(128, 128)),
-                    ..Recording::default()
-                };
-                one.events
-                    .extend(all.events.iter().filter(|e| (from..until).contains(&e.t)));
-                one.rebase(from);
-                cut.push((class as u32 - 1, one));
-            }
-            Ok(cut)
-        };
-        let all: Vec<Vec<(u32, Recording)>> = files.par_iter().map(cut).collect::<Result<_>>()?;
-        let mut sensor = Geometry::new(128, 128);
-        let (mut spikes, mut labels) = (Vec::new(), Vec::new());
-        for (i, (class, one)) in all.into_iter().flatten().enumerate() {
-            let key = Key {
-                seed,
-                sample: first + i as u32,
-                epoch: 0,
-            };
-            let one = changed(one, transforms, key)?;
+        let (mut labels, mut tables, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
+        for file in &files {
+            firsts.push((first + labels.len()) as u32);
+            let (classes, cuts) = table(folder, file)?;
+            labels.extend(classes);
+            tables.push(cuts);
+        }
+        let paths: Vec<PathBuf> = files.iter().map(|f| folder.join(f)).collect();
+        let maker = Maker::new(
+            changes,
+            Manner::default(),
+            paths.first().map(PathBuf::as_path),
+        );
+        let samples = in_order(files.len(), |i| {
+            maker.samples(&paths[i], firsts[i], &tables[i])
+        })?;
+        let mut sensor = GESTURES;
+        let mut spikes = Vec::new();
+        for one in samples.iter().flatten() {
             sensor = one.geometry.unwrap_or(sensor);
-            spikes.push(channels(&one, sensor, &folder.join(list))?);
-            labels.push(class);
+            spikes.push(channels(one, sensor, &folder.join(list))?);
         }
         let shape = vec![2, sensor.height.into(), sensor.width.into()];
         Dataset::spikes(shape, spikes, 11, labels)
     };
-    let train = part("trials_to_train.txt", 0)?;
-    let test = part("trials_to_test.txt", train.len() as u32)?;
+    let train = part(TRIALS, 0)?;
+    let test = part("trials_to_test.txt", train.len())?;
     Ok(Split {
         name: name.into(),
         train,
@@ -202,81 +135,33 @@ fn gestures(
     })
 }
 
-/// A recording after transforms.
-fn changed(recording: Recording, transforms: &Pipeline, key: Key) -> Result<Recording> {
-    match transforms.run(recording, key)? {
-        Output::Events(recording) => Ok(recording),
-        _ => {
-            let expected = "ones that give events";
-            Err(Error::invalid(
-                "transforms",
-                "the data set",
-                expected,
-                "one that gives an array",
-            ))
-        }
+fn text(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).map_err(|e| Error::io("cannot read", file, e))
+}
+
+/// Classes from 0 on and times of the gestures in a recording.
+fn table(folder: &Path, file: &str) -> Result<(Vec<u32>, Vec<Part>)> {
+    let name = format!("{}_labels.csv", file.trim_end_matches(".aedat"));
+    let table = folder.join(file).with_file_name(name);
+    let mut rows = (Vec::new(), Vec::new());
+    for (i, line) in text(&table)?.lines().enumerate().skip(1) {
+        let numbers = line.split(',').filter_map(|n| n.trim().parse().ok());
+        let &[class @ 1..=11, from, until] = &numbers.collect::<Vec<u64>>()[..] else {
+            let at = format!("{}, line {}", table.display(), i + 1);
+            let expected = "a class from 1 to 11 and two times";
+            return Err(Error::invalid("label", at, expected, format!("'{line}'")));
+        };
+        rows.0.push(class as u32 - 1);
+        rows.1.push(Some(from..until));
     }
+    Ok(rows)
 }
 
-/// A sample that lacks a part would be learned from without a word: damage is an error.
-fn strict() -> Options {
-    Options {
-        policy: Policy::Strict,
-        ..Options::default()
-    }
-}
+/// The times of a recording that are a sample, or all of it.
+type Part = Option<Range<u64>>;
 
-/// A recording of a data set.
-#[derive(Clone)]
-struct File {
-    path: PathBuf,
-    class: u32,
-    test: bool,
-}
-
-/// What is in a folder, by name; hidden things are left out.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let refused = |e| Error::io("cannot read", folder, e);
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(refused)? {
-        let path = entry.map_err(refused)?.path();
-        if !path
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with('.'))
-        {
-            all.push(path);
-        }
-    }
-    all.sort();
-    Ok(all)
-}
-
-/// The classes of a folder: numbers in their order, or else names in theirs.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let folders = entries(folder)?.into_iter().filter(|p| p.is_dir());
-    let name = |p: PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
-    let mut names: Vec<String> = folders.filter_map(name).collect();
-    names.sort_by_key(|n| (n.parse::<u64>().unwrap_or(u64::MAX), n.clone()));
-    Ok(names)
-}
-
-/// The files of all classes; `test` says which of a class are for the test.
-fn files(folder: &Path, classes: &[String], test: &dyn Fn(usize) -> bool) -> Result<Vec<File>> {
-    let mut all = Vec::new();
-    for (class, name) in classes.iter().enumerate() {
-        let folder = folder.join(name);
-        if !folder.is_dir() {
-            continue;
-        }
-        let paths = entries(&folder)?.into_iter().filter(|p| p.is_file());
-        all.extend(paths.enumerate().map(|(i, path)| File {
-            path,
-            class: class as u32,
-            test: test(i),
-        }));
-    }
-    Ok(all)
-}
+/// The sensor of DVS128 Gesture.
+const GESTURES: Geometry = Geometry::new(128, 128);
 
 /// The sensor that the first file with one has, or the smallest for all events.
 fn sensor(recordings: &[Recording]) -> Geometry {

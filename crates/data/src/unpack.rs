@@ -86,7 +86,7 @@ pub fn components(path: &[u8]) -> std::result::Result<Vec<String>, &'static str>
     Ok(parts)
 }
 
-/// Unpacks `plan.take` out of `archive` to `folder/plan.take`, whole or not at all.
+/// Unpacks `plan.take` out of `archive`, or with `plan.whole` all of it, to `folder/plan.take`, whole or not at all.
 ///
 /// What is already there under this name is replaced. A folder `.NAME.unpack` that a killed run has left
 /// is removed.
@@ -261,12 +261,16 @@ impl Sink<'_> {
             return Err(self.refused(path, "a path that comes twice"));
         }
         let kept = parts.get(self.plan.strip..).unwrap_or_default();
+        let mut kept = kept.to_vec();
+        if self.plan.whole && !kept.is_empty() {
+            kept.insert(0, self.plan.take.clone());
+        }
         let wanted = kept.first() == Some(&self.plan.take);
         match reader {
-            Some(reader) if wanted => self.write(kept, reader),
+            Some(reader) if wanted => self.write(&kept, reader),
             // What is left aside counts as well: it may be what makes the archive grow.
             Some(reader) => self.copy(reader, &mut io::sink()),
-            None if wanted => self.folder(kept),
+            None if wanted => self.folder(&kept),
             None => Ok(()),
         }
     }

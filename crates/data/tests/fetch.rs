@@ -648,3 +648,62 @@ proptest! {
         whole(dir.path(), &content);
     }
 }
+
+/// A set that a person has to fetch: the sentence, then what is there is checked and unpacked, and stays.
+#[test]
+fn what_is_fetched_by_hand() {
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let whole = common::gzip(&bytes(500));
+    let sum = hash::of_bytes(&whole).md5;
+    let text = format!(
+        "name = 'tiny'\nabout = ''\nlicence = 'CC0'\npage = ''\nmanual = 'click there'\n\
+         [[file]]\nname = 'a.bin.gz'\nmax = 1000\nchecksum = 'md5:{sum}'\n\
+         [file.unpack]\ntake = 'a.bin'\nentries = 1\nbytes = 500\nchecksum = 'unknown'\n\
+         [[file]]\nname = 'letters'\nmax = 1000\nchecksum = 'unknown'\n"
+    );
+    let manifest = Manifest::parse(&text, "test").unwrap();
+    let said = failure(&manifest, dir.path());
+    assert!(
+        said.contains("a.bin.gz: expected it to be fetched by hand: click there"),
+        "{said}"
+    );
+    let there = dir.path().join("tiny");
+    fs::write(there.join("a.bin.gz"), "something else").unwrap();
+    let said = failure(&manifest, dir.path());
+    assert!(
+        said.contains("the published one, got expected md5:"),
+        "{said}"
+    );
+    assert!(there.join("a.bin.gz").exists());
+    fs::write(there.join("a.bin.gz"), &whole).unwrap();
+    let said = failure(&manifest, dir.path());
+    assert!(
+        said.contains("letters: expected it to be fetched by hand"),
+        "{said}"
+    );
+    assert_eq!(fs::read(there.join("a.bin")).unwrap(), bytes(500));
+    assert!(
+        there.join("a.bin.gz").exists(),
+        "what a person brought stays"
+    );
+    fs::create_dir(there.join("letters")).unwrap();
+    fs::write(there.join("letters/a"), "a").unwrap();
+    let fetched = get(&manifest, dir.path(), &options()).unwrap();
+    assert_eq!(fetched[0].checked, Checked::Recorded);
+    assert_eq!(
+        (fetched[1].checked, fetched[1].bytes),
+        (Checked::Nothing, 1)
+    );
+    // From another folder.
+    fs::remove_file(there.join("a.bin")).unwrap();
+    fs::rename(there.join("a.bin.gz"), elsewhere.path().join("a.bin.gz")).unwrap();
+    let from = Options {
+        from: Some(elsewhere.path().display().to_string()),
+        ..options()
+    };
+    assert_eq!(
+        get(&manifest, dir.path(), &from).unwrap()[0].checked,
+        Checked::Md5
+    );
+    assert!(elsewhere.path().join("a.bin.gz").exists());
+}

@@ -18,6 +18,7 @@ fn plan(strip: usize, take: &str) -> Unpack {
     Unpack {
         strip,
         take: take.into(),
+        whole: false,
         entries: 20,
         bytes: 10_000,
         checksum: Checksum::Unknown,
@@ -394,4 +395,26 @@ proptest! {
             prop_assert!(fs::read(&path).is_ok_and(|d| d == data) || zipped && !path.exists());
         }
     }
+}
+
+/// All of an archive in a new folder; its paths are looked at as always.
+#[test]
+fn the_whole_of_an_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zip");
+    fs::write(&path, zip(&[("events.h5", b"one"), ("maps/m.h5", b"four")])).unwrap();
+    let all = Unpack {
+        whole: true,
+        ..plan(0, "left")
+    };
+    let (sums, files) = unpack(&path, dir.path(), &all).unwrap();
+    assert_eq!((sums.bytes, files), (7, 2));
+    assert_eq!(
+        fs::read(dir.path().join("left/maps/m.h5")).unwrap(),
+        b"four"
+    );
+    fs::write(&path, zip(&[("../events.h5", b"one")])).unwrap();
+    let e = unpack(&path, dir.path(), &all).unwrap_err().to_string();
+    assert!(e.contains("a path with '..'"), "{e}");
+    assert_eq!(fs::read(dir.path().join("left/events.h5")).unwrap(), b"one");
 }

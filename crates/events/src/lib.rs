@@ -20,3 +20,13 @@ pub use format::{Options, shd::Shd};
 pub use reader::{Reader, decode, read};
 pub use report::{Policy, Report};
 pub use writer::{Writer, encode, write};
+
+/// What changes when a file or a transform gives other events than before: the version of this crate and a number.
+///
+/// Who keeps decoded events keeps this beside them. A change to what is decoded or to what a transform gives raises the number
+/// (`tests/makes.rs` fails where it sees such a change).
+///
+/// ```
+/// assert!(cortado_events::MAKES.starts_with(env!("CARGO_PKG_VERSION")));
+/// ```
+pub const MAKES: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");

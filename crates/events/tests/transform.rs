@@ -27,6 +27,45 @@ const RANDOM: [&str; 16] = [
     r#"{"type": "refractory_period", "delta": [100, 5000]}"#,
 ];
 
+/// Changes that draw none, those among them that could.
+const SURE: [&str; 13] = [
+    r#"{"type": "sort"}"#,
+    r#"{"type": "crop", "x": 3, "y": 2, "width": 20, "height": 11}"#,
+    r#"{"type": "center_crop", "width": 20, "height": 11}"#,
+    r#"{"type": "downsample", "time_factor": 0.7, "width": 16}"#,
+    r#"{"type": "crop_time", "start": 400}"#,
+    r#"{"type": "time_alignment"}"#,
+    r#"{"type": "time_skew", "coefficient": 1.5, "offset": [4, 4]}"#,
+    r#"{"type": "drop_pixel", "coordinates": [[3, 4]]}"#,
+    r#"{"type": "hot_pixels", "deviations": 1}"#,
+    r#"{"type": "decimation", "n": 3}"#,
+    r#"{"type": "denoise", "filter_time": 2000}"#,
+    r#"{"type": "refractory_period", "delta": 2000}"#,
+    r#"{"type": "merge_polarities"}"#,
+];
+
+#[test]
+fn changes_say_whether_they_are_random() {
+    for json in RANDOM {
+        assert!(transform(json).is_random(), "{json}");
+    }
+    let recording = many(3000);
+    for json in SURE {
+        assert!(!transform(json).is_random(), "{json}");
+        let one = keyed(json, &recording, KEY);
+        for seed in 0..8 {
+            let key = Key {
+                seed,
+                sample: 3 * seed as u32,
+                epoch: 1,
+            };
+            assert_eq!(keyed(json, &recording, key), one, "{json}");
+        }
+    }
+    let both = Pipeline([SURE[0], RANDOM[1]].map(transform).to_vec());
+    assert!(both.is_random() && !Pipeline::default().is_random());
+}
+
 #[test]
 fn the_key_alone_decides() {
     let recording = many(3000);

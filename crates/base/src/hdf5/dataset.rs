@@ -16,6 +16,8 @@ const LARGEST: u64 = 1024;
 const SMALL: u64 = 1 << 20;
 /// What one chunk may have beside [`WHOLE`], in bytes.
 const CHUNK: u64 = 64 << 20;
+/// So many dimensions are read.
+const MOST: usize = 4;
 /// Bytes that are read at once where there are no chunks.
 const BLOCK: usize = 1 << 20;
 
@@ -36,7 +38,7 @@ impl<const N: usize> H5Type for Bytes<N> {
     }
 }
 
-/// A data set of one or two dimensions, or a single element.
+/// A data set of up to four dimensions, or a single element.
 pub struct Dataset {
     data: H5Dataset,
     kind: Kind,
@@ -74,14 +76,16 @@ impl Dataset {
         };
         let most = length.saturating_mul(LARGEST).saturating_add(SMALL);
         let text = || format!("{shape:?} in chunks {chunk:?}, {size} bytes each");
-        if shape.len() > 2 || chunk.as_ref().is_some_and(|c| c.len() != shape.len()) {
-            return Err(Error::invalid("shape", at, "one dimension, or two", text()));
-        }
-        if size == 0 || size != kind.size() || bytes(&shape) > most {
-            let expected = format!("one dimension of at most {most} bytes");
+        if shape.len() > MOST || chunk.as_ref().is_some_and(|c| c.len() != shape.len()) {
+            let expected = format!("at most {MOST} dimensions");
             return Err(Error::invalid("shape", at, expected, text()));
         }
-        let row = shape.get(1).copied().unwrap_or(1).saturating_mul(size);
+        if size == 0 || size != kind.size() || bytes(&shape) > most {
+            let expected = format!("at most {most} bytes");
+            return Err(Error::invalid("shape", at, expected, text()));
+        }
+        let others = shape.get(1..).unwrap_or_default().iter();
+        let row = others.fold(size, |n, &d| n.saturating_mul(d));
         let most = length.saturating_mul(WHOLE).saturating_add(CHUNK);
         let rows = chunk.as_ref().and_then(|c| c.first().copied());
         let wide = chunk.as_ref().map_or(0, |c| bytes(c));
@@ -107,7 +111,7 @@ impl Dataset {
         &self.at
     }
 
-    /// Sizes of its dimensions, two at most.
+    /// Sizes of its dimensions, four at most.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -159,9 +163,9 @@ impl Dataset {
         let elements = self.shape.iter().fold(1usize, |n, &d| n.saturating_mul(d));
         let bytes = elements.saturating_mul(self.size());
         let most = self.length.saturating_mul(WHOLE);
-        let chunk = self.block.saturating_mul(self.size());
+        let chunk = self.block.saturating_mul(self.row());
         if bytes as u64 > most || (!self.filters.is_empty() && chunk as u64 > most) {
-            let expected = format!("one dimension of at most {most} bytes");
+            let expected = format!("at most {most} bytes");
             let got = format!("{:?} of {} bytes", self.shape, self.size());
             return Err(Error::invalid("shape", &self.at, expected, got));
         }
@@ -202,7 +206,8 @@ impl Dataset {
 
     /// Bytes of a row.
     fn row(&self) -> usize {
-        self.shape.get(1).copied().unwrap_or(1) * self.size()
+        let others = self.shape.get(1..).unwrap_or_default().iter();
+        others.fold(self.size(), |n, &d| n.saturating_mul(d))
     }
 
     /// Reads the block of rows that has `place` in it.
@@ -217,9 +222,9 @@ impl Dataset {
             return Ok(());
         }
         let (mut starts, mut counts) = (vec![start], vec![end - start]);
-        if let Some(&columns) = self.shape.get(1) {
+        for &others in self.shape.get(1..).unwrap_or_default() {
             starts.push(0);
-            counts.push(columns);
+            counts.push(others);
         }
         let bytes = guarded(&self.at, || {
             macro_rules! slices {
@@ -252,7 +257,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// Adds the integers of `count` rows from `start` on, all columns.
+    /// Adds the integers of `count` rows from `start` on, all of each row.
     ///
     /// # Errors
     /// Damage; other numbers than integers that fit `i64`.
@@ -263,7 +268,7 @@ impl Dataset {
         done.ok_or_else(|| self.wrong("integers up to 2^63 - 1", &self.kind))
     }
 
-    /// Adds the numbers of floating point of `count` rows from `start` on, all columns.
+    /// Adds the numbers of floating point of `count` rows from `start` on, all of each row.
     ///
     /// # Errors
     /// Damage; other numbers.

@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use crate::{Error, Result};
-use rust_hdf5::{H5File, H5FileOptions, Hdf5Error};
+use rust_hdf5::{H5File, H5FileOptions, Hdf5Error, LinkClass};
 
 pub use dataset::Dataset;
 use heap::Heap;
@@ -26,6 +26,9 @@ pub use write::{Column, Element, Packing, Writer};
 
 /// The first bytes of an HDF5 file; after a user block they may stand at 512, 1024, 2048 and so on.
 pub const MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
+
+/// So many links are followed one after the other.
+const LINKS: usize = 16;
 
 /// An HDF5 file that is read.
 pub struct File {
@@ -72,11 +75,38 @@ impl File {
     /// Damage; data in another file; a data set that is far too large for the file.
     pub fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
         let at = format!("{}, {name}", self.at);
+        if guarded(&at, || Ok(self.leaves(name, LINKS)))? {
+            let expected = "data in this file";
+            return Err(Error::invalid("data set", at, expected, "elsewhere"));
+        }
         guarded(&at, || match self.hdf5.dataset(name) {
             Ok(data) => Dataset::new(data, at.clone(), self.length).map(Some),
             Err(Hdf5Error::NotFound(_)) => Ok(None),
             Err(e) => Err(damaged(&at, e)),
         })
+    }
+
+    /// Whether a link on the way to `name` leads into another file, or more than `links` links lead on.
+    fn leaves(&self, name: &str, links: usize) -> bool {
+        let name = name.trim_matches('/');
+        let root = self.hdf5.root_group();
+        let ends = name.match_indices('/').map(|(end, _)| end);
+        for end in ends.chain([name.len()]) {
+            let (way, rest) = name.split_at(end);
+            match root.link_class(way) {
+                Ok(LinkClass::External { .. }) => return true,
+                Ok(LinkClass::Soft { path }) => {
+                    let folder = way.rsplit_once('/').map_or("", |(folder, _)| folder);
+                    let on = match path.starts_with('/') {
+                        true => format!("{path}{rest}"),
+                        false => format!("{folder}/{path}{rest}"),
+                    };
+                    return links == 0 || self.leaves(&on, links - 1);
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// A data set that has to be there.

@@ -1,8 +1,10 @@
 //! `cortado data`: public data sets, downloaded and checked.
 
 use anyhow::{Result, bail};
+use cortado_data::cache::Cache;
+use cortado_data::default_folder;
 use cortado_data::fetch::{self, Checked, Event, Fetched, State};
-use cortado_data::{Manifest, default_folder};
+use cortado_data::manifest::{Classes, Manifest};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io::Write;
@@ -25,12 +27,27 @@ enum Verb {
     /// unpacked: paths that leave the folder, links, and more files or bytes than the manifest allows are
     /// refused. What was downloaded is recorded in sources.json in the folder of the data set.
     ///
+    /// Where only a person can fetch a data set, it says how; what is in its folder then is checked and unpacked.
+    ///
     /// Proxies are taken from ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     Get(Get),
-    /// List the data sets that `get` knows
+    /// List the data sets that `get` knows: bytes, pixels of the sensor, classes, whether it is there or to be fetched by hand
     List {
         #[command(flatten)]
         place: Place,
+    },
+    /// Show where decoded recordings are kept, and how much, or remove them
+    ///
+    /// Loading a folder of recordings keeps each sample, decoded and changed, where that saves time. CORTADO_CACHE names the
+    /// folder (empty or 'off': none), CORTADO_CACHE_MAX the bytes at most, such as 20GB; beyond those, what was not
+    /// used for longest goes.
+    Cache {
+        /// Remove what is kept, and nothing else that is in the folder
+        #[arg(long)]
+        clear: bool,
+        /// One JSON object on the last line, and nothing else
+        #[arg(long)]
+        json: bool,
     },
     /// Check what is there of a data set against its checksums
     ///
@@ -87,6 +104,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Get(args) => get(args),
         Verb::List { place } => list(place),
+        Verb::Cache { clear, json } => cache(*clear, *json),
         Verb::Check { name, place } => check(name, place),
     }
 }
@@ -234,7 +252,9 @@ fn list(place: &Place) -> Result<()> {
         rows.push(json!({
             "name": name, "about": manifest.about, "bytes": exact.then_some(bytes),
             "at_most": bytes, "licence": manifest.licence, "cite": manifest.cite,
-            "page": manifest.page, "present": present,
+            "page": manifest.page, "present": present, "manual": manifest.manual,
+            "geometry": manifest.geometry, "classes": manifest.classes.as_ref().map(Classes::count),
+            "names": manifest.classes.as_ref().and_then(Classes::names),
         }));
         if !place.json {
             let size = if exact {
@@ -242,16 +262,64 @@ fn list(place: &Place) -> Result<()> {
             } else {
                 "not published".into()
             };
-            let there = if present { "there" } else { "-" };
+            let there = match (present, &manifest.manual) {
+                (true, _) => "there",
+                (false, Some(_)) => "by hand",
+                (false, None) => "-",
+            };
+            let sensor = manifest.geometry.map(|[w, h]| format!("{w}x{h}"));
+            let classes = manifest.classes.as_ref().map(|c| c.count().to_string());
+            let or = |text: Option<String>| text.unwrap_or_else(|| "-".into());
             writeln!(
                 out,
-                "{name:14} {size:>13}  {:13} {there:6} {}",
-                manifest.licence, manifest.about
+                "{name:13} {size:>13} {:>8} {:>4} {there:7} {}; {}",
+                or(sensor),
+                or(classes),
+                manifest.about,
+                manifest.licence,
             )?;
         }
     }
     if place.json {
         writeln!(out, "{}", json!({"folder": folder, "data": rows}))?;
+    }
+    Ok(())
+}
+
+fn cache(clear: bool, json: bool) -> Result<()> {
+    let (cache, mut out) = (Cache::from_env()?, std::io::stdout());
+    let usage = if clear { cache.clear() } else { cache.usage() }?;
+    let (folder, most) = (cache.folder(), cache.most());
+    if json {
+        let what = if clear { "removed" } else { "kept" };
+        let line = json!({
+            "folder": folder, "most": most, what: {"entries": usage.entries, "bytes": usage.bytes},
+        });
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    let Some(folder) = folder else {
+        writeln!(
+            out,
+            "no cache: CORTADO_CACHE is empty or off, or there is no home folder"
+        )?;
+        return Ok(());
+    };
+    let size = HumanBytes(usage.bytes);
+    let word = if usage.entries == 1 {
+        "sample"
+    } else {
+        "samples"
+    };
+    let samples = format!("{} {word}, {size}", usage.entries);
+    match clear {
+        true => writeln!(out, "{}: removed {samples}", folder.display())?,
+        false => writeln!(
+            out,
+            "{}: {samples}, at most {}",
+            folder.display(),
+            HumanBytes(most)
+        )?,
     }
     Ok(())
 }

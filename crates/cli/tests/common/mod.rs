@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 pub fn cortado<A: AsRef<std::ffi::OsStr>>(args: &[A]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cortado"));
     command.args(args).stdin(Stdio::null());
+    // Tests leave nothing in the user's cache.
+    command.env("CORTADO_CACHE", "off");
     command
 }
 

@@ -17,6 +17,9 @@ use crate::unpack;
 /// No file is asked for more often at one mirror, however often a try brings some bytes.
 const MOST_TRIES: u32 = 1000;
 
+/// Where an archive comes from that was there.
+const LEFT: &str = "the archive that was there";
+
 /// A download of one data set.
 pub(super) struct Fetcher<'a> {
     pub manifest: &'a Manifest,
@@ -80,6 +83,13 @@ impl Fetcher<'_> {
         if let Some(fetched) = self.archive_there(file)? {
             return Ok(fetched);
         }
+        if let (Some(manual), None) = (&self.manifest.manual, &self.options.from) {
+            let at = self.folder.join(&file.name).display().to_string();
+            let expected = format!(
+                "it to be fetched by hand: {manual} (--from names another folder that has it)"
+            );
+            return Err(Error::invalid("file", at, expected, "no such file"));
+        }
         let sources = match &self.options.from {
             Some(from) if !is_web(from) => {
                 vec![Path::new(from).join(&file.name).display().to_string()]
@@ -116,10 +126,19 @@ impl Fetcher<'_> {
             return Ok(None);
         }
         let sums = hash::of_file(&path)?;
-        if sums.bytes > file.limit() || self.verify(file, &sums).is_err() {
+        if sums.bytes > file.limit() {
             return Ok(None);
         }
-        match self.finish(file, "the archive that was there", sums) {
+        if let Err(why) = self.verify(file, &sums) {
+            // Of what a person brought nobody else will say what is wrong with it.
+            let theirs = self.manifest.manual.is_some() && self.options.from.is_none();
+            let at = path.display().to_string();
+            return match theirs {
+                true => Err(Error::invalid("archive", at, "the published one", why)),
+                false => Ok(None),
+            };
+        }
+        match self.finish(file, LEFT, sums) {
             Ok(fetched) => Ok(Some(fetched)),
             Err(Failure::Fatal(e)) => Err(e),
             Err(_) => Ok(None),
@@ -217,12 +236,15 @@ impl Fetcher<'_> {
         sums: Sums,
     ) -> std::result::Result<Fetched, Failure> {
         let path = self.folder.join(&file.name);
+        // What a person brought here is theirs to remove.
+        let theirs = self.manifest.manual.is_some() && from == LEFT;
         let mut checked = self.verify(file, &sums).map_err(Failure::Mirror)?;
         let (mut bytes, mut unpacked) = (sums.bytes, None);
         if let Some(plan) = &file.unpack {
             (self.tell)(Event::Unpacking);
             let done = unpack::unpack(&path, &self.folder, plan);
             let done = done.map_err(|e| match e {
+                e if theirs => Failure::Fatal(e),
                 Error::Invalid { .. } => match part::remove(&path) {
                     Ok(()) => Failure::Mirror(e.to_string()),
                     Err(e) => Failure::Fatal(e),
@@ -244,7 +266,7 @@ impl Fetcher<'_> {
         };
         self.record.files.insert(file.name.clone(), entry);
         self.record.save(&self.folder)?;
-        if file.unpack.is_some() && !self.options.keep {
+        if file.unpack.is_some() && !self.options.keep && !theirs {
             part::remove(&path)?;
         }
         let name = file.target().to_string();

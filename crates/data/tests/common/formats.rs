@@ -1,10 +1,11 @@
 //! Each format that is read, with files to damage.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cortado::{Error, Result};
 use cortado_base::{npy, npz};
-use cortado_data::{text, wav, wfdb};
+use cortado_data::sequence::Side;
+use cortado_data::{dsec, mvsec, ntidigits, text, wav, wfdb};
 use cortado_events::Shd;
 
 /// A format, files of it that are whole, and its reader.
@@ -22,7 +23,7 @@ pub fn formats() -> Vec<Format> {
     let fixtures = |ending: &str| -> Vec<Vec<u8>> {
         let crate_of = match ending {
             "h5" => "events",
-            "wav" => "data",
+            "hdf5" | "wav" => "data",
             _ => "base",
         };
         let folder =
@@ -35,10 +36,15 @@ pub fn formats() -> Vec<Format> {
         files.retain(|f| f.extension().is_some_and(|e| e == ending));
         // Other HDF5 files there hold events.
         let name = |f: &Path| f.file_name().unwrap().to_string_lossy().into_owned();
-        files.retain(|f| ending != "h5" || name(f).starts_with("shd-"));
+        files.retain(|f| match ending {
+            "h5" => name(f).starts_with("shd-"),
+            "hdf5" => name(f) == "ntidigits.hdf5",
+            _ => true,
+        });
         assert!(!files.is_empty());
         files.iter().map(|f| std::fs::read(f).unwrap()).collect()
     };
+    let own = |name: &str| std::fs::read(fixture(name)).unwrap();
     let headers = [
         &b"# a comment\n100 2 360 12\n100.dat 212 200 11 1024 995 -22131 0 MLII\n\n100.dat 212 200 11 1024 1011 20052 0 V5\n# 69 M"[..],
         b"r 2 360/1(2) 4 0:00 1/1/2000\r\na.dat 16 200(-3)/mV 12 0 0\r\nb.dat 212+2 0 0 7\r\n",
@@ -92,6 +98,29 @@ pub fn formats() -> Vec<Format> {
             read: |b| through_file(b, spikes),
         },
         Format {
+            name: "ntidigits",
+            files: fixtures("hdf5"),
+            read: |b| through_file(b, cochlea),
+        },
+        Format {
+            name: "mvsec",
+            files: ["mvsec_data.hdf5", "mvsec_gt.hdf5"].map(own).to_vec(),
+            read: |b| through_file(b, flight),
+        },
+        Format {
+            name: "boxes",
+            files: vec![own("dsec/tracks.npy")],
+            read: |b| through_file(b, |path| dsec::read_tracks(path).map(|_| ())),
+        },
+        Format {
+            name: "png",
+            files: vec![
+                own("dsec/disparity_event/000000.png"),
+                own("dsec/optical_flow_forward_event/000000.png"),
+            ],
+            read: |b| through_file(b, picture),
+        },
+        Format {
             name: "text",
             files: vec![lines.to_vec(), super::gzip(lines)],
             read: |b| through_file(b, |path| text::read(path, LIMIT).map(|_| ())),
@@ -137,6 +166,48 @@ fn spikes(path: &Path) -> Result<()> {
     for (times, units) in shd.times.iter().zip(&shd.units) {
         assert_eq!(times.len(), units.len());
     }
+    Ok(())
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+/// Events, or what is known beside those of the whole file.
+fn flight(path: &Path) -> Result<()> {
+    if let Ok(flight) = mvsec::Sequence::open(path, None) {
+        return flight.events(Side::Left, 0, u64::MAX).map(|_| ());
+    }
+    let flight = mvsec::Sequence::open(&fixture("mvsec_data.hdf5"), Some(path))?;
+    for mut frames in [flight.depth(Side::Left)?, flight.flow(Side::Left)?] {
+        let size: usize = frames.shape().iter().product();
+        let mut frame = Vec::new();
+        for i in 0..frames.times().len() {
+            frames.read(i, &mut frame)?;
+            assert_eq!(frame.len(), size);
+        }
+    }
+    Ok(())
+}
+
+fn picture(path: &Path) -> Result<()> {
+    let (map, channels) = match dsec::read_disparity(path) {
+        Ok(map) => (map, 1),
+        Err(_) => (dsec::read_flow(path)?, 2),
+    };
+    let pixels = map.width * map.height;
+    assert_eq!(
+        (map.known.len(), map.values.len()),
+        (pixels, pixels * channels)
+    );
+    Ok(())
+}
+
+fn cochlea(path: &Path) -> Result<()> {
+    let split = ntidigits::read(path)?;
+    assert!(split.train.features() == 64 && !split.train.is_empty() && !split.test.is_empty());
     Ok(())
 }
 

@@ -9,8 +9,11 @@
 //! | DVS128, and all of version 1 | bit 15: a signal | 7..1 | 14..8 | bit 0 |
 //! | DAVIS | bit 31: frame or inertial data; bit 10: signal | 21..12 | 30..22 | bit 11 |
 //!
+//! This is as iniVation's page on AEDAT 1.0 has it (1 is ON, the first pixel lower left). The class `DVS128` of jAER and the driver
+//! libcaer say that bit 0 is 0 for ON and columns count from the right; no recording with a known picture was at hand to tell.
+//!
 //! Records that are no event are left out and counted. Rows are counted from the bottom. Without `AEChip` version 2 is taken
-//! for DAVIS240. Times are signed in jAER; as they go on without a gap from the largest to the smallest number, they are
+//! for DAVIS240, or for DVS128 if the options say 128 by 128 pixels. Times are signed in jAER; as they go on without a gap from the largest to the smallest number, they are
 //! taken as a counter that begins again after 2^32.
 //!
 //! Only newer files have a line `#End Of ASCII Header`. In others the header ends at the first byte that is not `#`, so that
@@ -115,6 +118,10 @@ impl Decoder {
                     chip.trim()
                 ));
                 (Layout::Davis, None)
+            }
+            (false, None, None) if self.options.geometry == Some(Geometry::new(128, 128)) => {
+                report.assume("addresses of DVS128, since the sensor is said to be 128x128");
+                (Layout::Dvs128, None)
             }
             (false, None, None) => {
                 report.assume("DAVIS240, since the header names no sensor");

@@ -54,6 +54,58 @@ impl Transform {
         }))
     }
 
+    /// Whether it draws random numbers, so that what it gives depends on the key.
+    ///
+    /// ```
+    /// use cortado_events::transform::{Draw, Transform};
+    /// let skew = |coefficient| Transform::TimeSkew { coefficient, offset: Draw::Fixed(0.0) };
+    /// assert!(!skew(Draw::Fixed(2.0)).is_random());
+    /// assert!(skew(Draw::Range([1.0, 2.0])).is_random());
+    /// ```
+    pub fn is_random(&self) -> bool {
+        match *self {
+            Self::RandomCrop { .. }
+            | Self::RandomFlipLr { .. }
+            | Self::RandomFlipUd { .. }
+            | Self::SpatialJitter { .. }
+            | Self::TimeJitter { .. }
+            | Self::RandomTimeReversal { .. }
+            | Self::DropEvent { .. }
+            | Self::DropEventByTime { .. }
+            | Self::DropEventByArea { .. }
+            | Self::EventDrop {}
+            | Self::RandomDropPixel { .. }
+            | Self::RandomFlipPolarity { .. }
+            | Self::UniformNoise { .. } => true,
+            Self::TimeSkew {
+                coefficient,
+                offset,
+            } => coefficient.varies() || offset.varies(),
+            Self::RefractoryPeriod { delta, .. } => delta.varies(),
+            // Each by name, so that a new one has to say it.
+            Self::Sort {}
+            | Self::Crop { .. }
+            | Self::CenterCrop { .. }
+            | Self::Downsample { .. }
+            | Self::EventDownsampling { .. }
+            | Self::CropTime { .. }
+            | Self::TimeAlignment {}
+            | Self::DropPixel { .. }
+            | Self::HotPixels { .. }
+            | Self::Decimation { .. }
+            | Self::Denoise { .. }
+            | Self::Flicker { .. }
+            | Self::MergePolarities {}
+            | Self::ToFrame { .. }
+            | Self::ToImage { .. }
+            | Self::ToBinaRep { .. }
+            | Self::ToVoxelGrid { .. }
+            | Self::ToTimesurface { .. }
+            | Self::ToAveragedTimesurface { .. }
+            | Self::ToSpikes { .. } => false,
+        }
+    }
+
     /// Changes `r`, or gives what is no recording.
     pub(super) fn change(&self, r: &mut Recording, rng: &mut Rng) -> Result<Option<Output>> {
         match self.clone() {

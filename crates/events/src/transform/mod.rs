@@ -111,6 +111,11 @@ impl Pipeline {
         }
         Ok(Output::Events(recording))
     }
+
+    /// Whether the key matters: whether one of them is random.
+    pub fn is_random(&self) -> bool {
+        self.0.iter().any(Transform::is_random)
+    }
 }
 
 impl Transform {
@@ -136,6 +141,11 @@ pub enum Draw {
 }
 
 impl Draw {
+    /// Whether recordings differ in it.
+    fn varies(self) -> bool {
+        matches!(self, Self::Range([a, b]) if a != b)
+    }
+
     /// A number of it that must be in `allowed`.
     fn pick(self, rng: &mut Rng, what: &'static str, allowed: [f64; 2]) -> Result<f64> {
         let [a, b] = match self {
