@@ -191,7 +191,10 @@ pub fn presented(
         let expected = "an encoder that makes spikes";
         return Err(Error::invalid("input", "eventprop", expected, "a current"));
     };
-    Ok((Times::from_spikes(&spikes, recipe.network.dt)?.into(), targets))
+    Ok((
+        Times::from_spikes(&spikes, recipe.network.dt)?.into(),
+        targets,
+    ))
 }
 
 /// The spikes of one sample, varied or not.

@@ -300,7 +300,12 @@ impl Encoder {
         if !self.exact() {
             return match self.present::<f32>(samples, ids, at)? {
                 Input::Spikes(s) => Times::from_spikes(&s, at.dt),
-                _ => Err(Error::invalid("encoder", "spike times", "one that makes spikes", "a current")),
+                _ => Err(Error::invalid(
+                    "encoder",
+                    "spike times",
+                    "one that makes spikes",
+                    "a current",
+                )),
             };
         }
         // For what it refuses.
@@ -311,7 +316,8 @@ impl Encoder {
             match (&ready, sample) {
                 (Ready::Values(code), Sample::Values(values)) => {
                     for (i, &x) in values.iter().enumerate() {
-                        let mut fire = |map: usize, t: f64| spikes.push((t * at.dt, (map * width + i) as u32));
+                        let mut fire =
+                            |map: usize, t: f64| spikes.push((t * at.dt, (map * width + i) as u32));
                         code.times(f64::from(x), &mut fire);
                     }
                 }
@@ -334,7 +340,9 @@ impl Encoder {
     /// Whether it knows times between steps.
     fn exact(&self) -> bool {
         match self {
-            Self::LatencyLinear { .. } | Self::LatencyLog { .. } | Self::Bin { counted: false } => true,
+            Self::LatencyLinear { .. } | Self::LatencyLog { .. } | Self::Bin { counted: false } => {
+                true
+            }
             Self::Population { code, .. } => matches!(code, Field::Latency { .. }),
             _ => false,
         }

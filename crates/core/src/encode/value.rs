@@ -124,7 +124,9 @@ impl Code {
     pub fn times(&self, x: f64, fire: &mut dyn FnMut(usize, f64)) {
         match self {
             Self::Linear { window, threshold } if x > *threshold => fire(0, (1.0 - x) * window),
-            Self::Log { tau, threshold } if x > *threshold => fire(0, tau * (x / (x - threshold)).ln()),
+            Self::Log { tau, threshold } if x > *threshold => {
+                fire(0, tau * (x / (x - threshold)).ln())
+            }
             Self::Population { fields, code } => {
                 for i in 0..fields.n {
                     code.times(fields.response(i, x), &mut |_, t| fire(i, t));

@@ -3,8 +3,8 @@
 use super::{BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace, eventprop};
 use crate::network::Network;
 use crate::neuron::Lanes;
-use crate::rng::{Purpose, Rng};
 use crate::num::Aligned;
+use crate::rng::{Purpose, Rng};
 use crate::sim::clock::Input;
 use crate::sim::event::Times;
 use crate::{Error, Result};
@@ -55,17 +55,13 @@ pub struct FitSpec {
     pub rule: Rule,
     /// Under [`Rule::Eventprop`]: what is added to all weights into a neuron that stays silent for a whole batch, for it has no
     /// gradient.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub wake: f64,
     /// What is minimised.
     pub objective: Objective,
     /// How.
     #[serde(default)]
     pub optimizer: OptimizerSpec,
-}
-
-fn is_zero(x: &f64) -> bool {
-    *x == 0.0
 }
 
 impl Rule {
@@ -163,7 +159,7 @@ impl<R: Lanes> Fit<R> {
         let gradients = self.exact.gradients();
         follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
         if self.spec.wake != 0.0 {
-            self.exact.wake(&mut self.net, self.spec.wake);
+            self.exact.wake(&mut self.net, self.spec.wake)?;
         }
         Ok(report)
     }

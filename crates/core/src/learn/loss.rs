@@ -184,7 +184,12 @@ impl Loss {
         match self {
             Self::SpikeTime { .. } | Self::Integral { .. } => {
                 let got = format!("{self:?}");
-                Err(Error::invalid("loss", "training by the clock", "a loss over steps, or the rule eventprop", got))
+                Err(Error::invalid(
+                    "loss",
+                    "training by the clock",
+                    "a loss over steps, or the rule eventprop",
+                    got,
+                ))
             }
             _ => Ok(()),
         }

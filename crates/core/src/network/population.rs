@@ -263,7 +263,13 @@ impl<R: Lanes> Population<R> {
     }
 
     /// Adds the gradient by the trained parameters, from that by the parameters of neuron `j` as it stands in memory.
-    pub fn add_by_params(&self, params: &[Param<R>], j: usize, by: &[f64], gradients: &mut [Aligned<R>]) {
+    pub fn add_by_params(
+        &self,
+        params: &[Param<R>],
+        j: usize,
+        by: &[f64],
+        gradients: &mut [Aligned<R>],
+    ) {
         let p = self.of(params, j);
         for (i, value) in self.values.iter().enumerate() {
             if let Value::Trained { param, log, own } = value {

@@ -132,7 +132,11 @@ impl Curve {
             (f(slow) - f(fast)) / apart
         };
         // The integral of h exp(-gamma h) is the derivative by gamma, but for its sign.
-        let drift = if self.drift == 0.0 { 0.0 } else { -slope(gamma) };
+        let drift = if self.drift == 0.0 {
+            0.0
+        } else {
+            -slope(gamma)
+        };
         self.level * f(gamma) + self.drift * drift + self.a * f(fast) + self.b * k
     }
 

@@ -74,7 +74,10 @@ impl Golden {
 
     /// An edge; one that is not there weighs nothing.
     fn edge(&self, from: usize, to: usize) -> [f64; 4] {
-        self.edges.get(&(from, to)).copied().unwrap_or([0.0, 1e-3, 0.0, 0.0])
+        self.edges
+            .get(&(from, to))
+            .copied()
+            .unwrap_or([0.0, 1e-3, 0.0, 0.0])
     }
 
     /// The network.

@@ -183,8 +183,14 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     ) -> [f64; S] {
         if out.params.is_some() {
             let s: [f64; S] = std::array::from_fn(|i| train.before[k * S + i]);
-            let vars: [Dual<f64, P>; P] = std::array::from_fn(|i| Dual::variable(self.cell(j).p[i], i));
-            let still = M::discretise(&vars, &Convention::default(), self.reset, Dual::constant(0.0));
+            let vars: [Dual<f64, P>; P] =
+                std::array::from_fn(|i| Dual::variable(self.cell(j).p[i], i));
+            let still = M::discretise(
+                &vars,
+                &Convention::default(),
+                self.reset,
+                Dual::constant(0.0),
+            );
             let s_dual = s.map(Dual::<f64, P>::constant);
             let gap = M::gap(&still, &s_dual).d;
             let reset = M::reset(&still, s_dual, Dual::constant(1.0));

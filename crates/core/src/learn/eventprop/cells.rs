@@ -171,14 +171,21 @@ pub(super) trait Cells<R: Float>: Send + Sync {
     /// All neurons at rest at time 0.
     fn rest(&self, board: &mut Board);
     /// Over a window: spikes go to `train`.
-    fn forward(&self, board: &mut Board, inflow: &Inflow<'_, R>, span: Span, train: &mut Train) -> Result<()>;
+    fn forward(
+        &self,
+        board: &mut Board,
+        inflow: &Inflow<'_, R>,
+        span: Span,
+        train: &mut Train,
+    ) -> Result<()>;
     /// Back over a window: the board holds adjoints.
-    fn backward(&self, board: &mut Board, inflow: &Inflow<'_, R>, past: &Past<'_>, out: &mut Outflow<'_>);
-    /// Asks neuron `j`, which stayed silent, to have fired at the end: its gap there gets a price.
-    ///
-    /// There is no derivative of a spike that is not: a crossing that takes the whole sample, from rest to threshold in `end`
-    /// seconds, stands for it, and `cost` is the price of its time.
-    fn phantom(&self, board: &mut Board, j: usize, end: f64, cost: f64);
+    fn backward(
+        &self,
+        board: &mut Board,
+        inflow: &Inflow<'_, R>,
+        past: &Past<'_>,
+        out: &mut Outflow<'_>,
+    );
     /// What is left when the start is reached.
     fn finish(&self, board: &Board, out: &mut Outflow<'_>);
 }
@@ -190,10 +197,22 @@ pub(super) fn cells<R: Float>(
     n: usize,
     (reset, together): (Reset, bool),
 ) -> Result<Box<dyn Cells<R>>> {
-    let wrong = |expected: &str| Err(Error::invalid("neuron model", "eventprop", expected, format!("'{model}'")));
+    let wrong = |expected: &str| {
+        Err(Error::invalid(
+            "neuron model",
+            "eventprop",
+            expected,
+            format!("'{model}'"),
+        ))
+    };
     let refractory = |p: &Vec<f64>| p.last().is_some_and(|&t| t > 0.0);
     if params.iter().any(refractory) {
-        return Err(Error::invalid("t_ref", "eventprop", "0", "a refractory period"));
+        return Err(Error::invalid(
+            "t_ref",
+            "eventprop",
+            "0",
+            "a refractory period",
+        ));
     }
     Ok(match model {
         "if" => Group::<If, 1, 4, 4>::boxed(params, n, (reset, together)),
@@ -262,7 +281,12 @@ impl<const S: usize, const P: usize, const K: usize> Cell<S, P, K> {
     }
 
     /// The price of the time of a spike over the speed at which its gap crosses 0.
-    pub(super) fn share<M: Neuron<S, P, K>>(&self, before: &[f64; S], after: &[f64; S], cost: f64) -> f64 {
+    pub(super) fn share<M: Neuron<S, P, K>>(
+        &self,
+        before: &[f64; S],
+        after: &[f64; S],
+        cost: f64,
+    ) -> f64 {
         let s: [Dual<f64, S>; S] = std::array::from_fn(|i| Dual::variable(before[i], i));
         let reset = M::reset(&self.still, s, Dual::constant(1.0));
         let gap = M::gap(&self.still, &s).d;
@@ -272,12 +296,19 @@ impl<const S: usize, const P: usize, const K: usize> Cell<S, P, K> {
     }
 
     /// The adjoint before a spike that cost `cost` per second, from that after it.
-    pub(super) fn spike<M: Neuron<S, P, K>>(&self, before: &[f64; S], after: [f64; S], cost: f64) -> [f64; S] {
+    pub(super) fn spike<M: Neuron<S, P, K>>(
+        &self,
+        before: &[f64; S],
+        after: [f64; S],
+        cost: f64,
+    ) -> [f64; S] {
         let s: [Dual<f64, S>; S] = std::array::from_fn(|i| Dual::variable(before[i], i));
         let reset = M::reset(&self.still, s, Dual::constant(1.0));
         let gap = M::gap(&self.still, &s).d;
         let share = self.share::<M>(before, &after, cost);
-        std::array::from_fn(|i| (0..S).map(|n| reset[n].d[i] * after[n]).sum::<f64>() - gap[i] * share)
+        std::array::from_fn(|i| {
+            (0..S).map(|n| reset[n].d[i] * after[n]).sum::<f64>() - gap[i] * share
+        })
     }
 }
 
@@ -303,7 +334,11 @@ pub(super) fn times<const S: usize>(m: &[[f64; S]; S], x: &[f64; S]) -> [f64; S]
 const ENDLESS: usize = 100_000;
 
 impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M, S, P, K> {
-    fn boxed<R: Float>(params: &[Vec<f64>], n: usize, (reset, together): (Reset, bool)) -> Box<dyn Cells<R>> {
+    fn boxed<R: Float>(
+        params: &[Vec<f64>],
+        n: usize,
+        (reset, together): (Reset, bool),
+    ) -> Box<dyn Cells<R>> {
         let cell = |p: &Vec<f64>| Cell::new::<M>(std::array::from_fn(|i| p[i]), reset);
         Box::new(Self {
             n,
@@ -339,7 +374,13 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     }
 
     /// The state of neuron `j` at the end of an interval in which it may fire.
-    pub(super) fn cross(&self, j: usize, mut s: [f64; S], (mut t, end): (f64, f64), fired: &mut Vec<Fired<S>>) -> Result<[f64; S]> {
+    pub(super) fn cross(
+        &self,
+        j: usize,
+        mut s: [f64; S],
+        (mut t, end): (f64, f64),
+        fired: &mut Vec<Fired<S>>,
+    ) -> Result<[f64; S]> {
         let cell = self.cell(j);
         let first = fired.len();
         while let Some(h) = M::curve(&cell.p, &s, 0.0).and_then(|c| c.first(end - t)) {
@@ -356,7 +397,13 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     }
 
     /// The state after a spike, which is noted.
-    pub(super) fn fire(&self, j: usize, (t, before): (f64, [f64; S]), cause: Option<(u32, u32)>, fired: &mut Vec<Fired<S>>) -> [f64; S] {
+    pub(super) fn fire(
+        &self,
+        j: usize,
+        (t, before): (f64, [f64; S]),
+        cause: Option<(u32, u32)>,
+        fired: &mut Vec<Fired<S>>,
+    ) -> [f64; S] {
         fired.push(Fired {
             t,
             unit: j as u32,
@@ -367,7 +414,13 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     }
 
     /// The state of neuron `j` after the last of the arrivals at one time.
-    pub(super) fn lift(&self, j: usize, mut s: [f64; S], arrival: &Arrival, fired: &mut Vec<Fired<S>>) -> Result<[f64; S]> {
+    pub(super) fn lift(
+        &self,
+        j: usize,
+        mut s: [f64; S],
+        arrival: &Arrival,
+        fired: &mut Vec<Fired<S>>,
+    ) -> Result<[f64; S]> {
         let first = fired.len();
         while M::gap(&self.cell(j).still, &s) > 0.0 {
             let cause = Some((arrival.way, arrival.spike));
@@ -395,13 +448,19 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     ) -> [f64; S] {
         let j = train.unit[k];
         let cell = self.cell(j as usize);
-        let s: [Dual<f64, S>; S] = std::array::from_fn(|i| Dual::variable(train.before[k * S + i], i));
+        let s: [Dual<f64, S>; S] =
+            std::array::from_fn(|i| Dual::variable(train.before[k * S + i], i));
         let reset = M::reset(&cell.still, s, Dual::constant(1.0));
         let (f, g) = (cell.slope(&s.map(|s| s.v)), cell.slope(&reset.map(|r| r.v)));
         let through: [f64; S] = std::array::from_fn(|n| dot(&reset[n].d, &f));
         let cost = dot(&after, &minus(through, g)) + out.errors[out.own][k];
         if let Some((way, spike)) = train.cause[k] {
-            out.late(way, spike, ways[way as usize].place(spike, j as usize), cost);
+            out.late(
+                way,
+                spike,
+                ways[way as usize].place(spike, j as usize),
+                cost,
+            );
         }
         std::array::from_fn(|i| (0..S).map(|n| reset[n].d[i] * after[n]).sum())
     }
@@ -418,7 +477,13 @@ impl<R: Float, M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usiz
         }
     }
 
-    fn forward(&self, board: &mut Board, inflow: &Inflow<'_, R>, span: Span, train: &mut Train) -> Result<()> {
+    fn forward(
+        &self,
+        board: &mut Board,
+        inflow: &Inflow<'_, R>,
+        span: Span,
+        train: &mut Train,
+    ) -> Result<()> {
         if self.together {
             self.forward_together(board, inflow, span, train)
         } else {
@@ -426,22 +491,18 @@ impl<R: Float, M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usiz
         }
     }
 
-    fn backward(&self, board: &mut Board, inflow: &Inflow<'_, R>, past: &Past<'_>, out: &mut Outflow<'_>) {
+    fn backward(
+        &self,
+        board: &mut Board,
+        inflow: &Inflow<'_, R>,
+        past: &Past<'_>,
+        out: &mut Outflow<'_>,
+    ) {
         if self.together {
             self.backward_together(board, inflow, past, out);
         } else {
             self.backward_alone(board, inflow, past, out);
         }
-    }
-
-    fn phantom(&self, board: &mut Board, j: usize, end: f64, cost: f64) {
-        let cell = self.cell(j);
-        let rest = M::rest(&cell.p);
-        let s: [Dual<f64, S>; S] = std::array::from_fn(|i| Dual::variable(rest[i], i));
-        let gap = M::gap(&cell.still, &s);
-        let share = cost * end / gap.v.abs().max(f64::MIN_POSITIVE);
-        let adjoint = board.get::<S>(j);
-        board.put::<S>(j, std::array::from_fn(|i| adjoint[i] - gap.d[i] * share));
     }
 
     fn finish(&self, board: &Board, out: &mut Outflow<'_>) {

@@ -43,6 +43,7 @@ pub struct Workspace<R> {
 struct Group {
     sample: Sample,
     sums: Sums,
+    samples: usize,
 }
 
 /// Groups of samples, whose gradients are added up in order: by the size of the batch alone, so that the bits do not depend on
@@ -91,50 +92,53 @@ impl<R: Lanes> Workspace<R> {
         done?;
         self.reduce(&job)?;
         let mut report = BatchReport::default();
-        for (g, group) in self.groups.iter().enumerate() {
-            let samples = (g + 1) * job.batch / all - g * job.batch / all;
-            report.add(group.sums.report(samples));
-        }
+        let parts = self.groups.iter().map(|g| g.sums.report(g.samples));
+        parts.for_each(|part| report.add(part));
         Ok(report)
     }
 
-    /// Adds `by` to all weights into the neurons that were silent in all samples of the last batch.
-    pub(super) fn wake(&self, net: &mut Network<R>, by: f64) {
-        let Ok(plan) = Plan::new(net) else {
-            return;
-        };
+    /// Adds `by` to all weights into the neurons that were silent in all samples of the last batch: they have no gradient.
+    pub(super) fn wake(&self, net: &mut Network<R>, by: f64) -> Result<()> {
+        let plan = Plan::new(net)?;
         for (p, population) in plan.populations.iter().enumerate().skip(1) {
-            if population.output == Output::Membrane {
-                continue;
-            }
-            for j in 0..population.n {
-                if self.groups.iter().any(|g| g.sums.fired[p][j] > 0) {
-                    continue;
-                }
+            let fires = population.output == Output::Spikes;
+            let silent = |j: &usize| self.groups.iter().all(|g| g.sums.fired[p][*j] == 0);
+            for j in (0..population.n).filter(|j| fires && silent(j)) {
                 for way in &population.ways {
                     for i in 0..way.inputs {
-                        net.params[way.weight].data[plan::place(way.inputs, i as u32, j as u32)] += R::of(by);
+                        let place = plan::place(way.inputs, i as u32, j as u32);
+                        net.params[way.weight].data[place] += R::of(by);
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// Adds up the groups.
     fn reduce(&mut self, job: &Job<'_, R>) -> Result<()> {
         let net = job.net;
-        self.gradients.resize_with(net.params.len(), Aligned::default);
+        self.gradients
+            .resize_with(net.params.len(), Aligned::default);
         let groups = &self.groups;
         let share = 1.0 / job.batch as f64;
-        self.gradients.par_iter_mut().enumerate().for_each(|(k, g)| {
-            g.resize(net.params[k].data.len());
-            g.par_chunks_mut(1 << 13).enumerate().for_each(|(c, chunk)| {
-                for (i, g) in chunk.iter_mut().enumerate() {
-                    let sum: f64 = groups.iter().map(|group| group.sums.params[k][(c << 13) + i]).sum();
-                    *g = R::of(sum * share);
-                }
+        self.gradients
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(k, g)| {
+                g.resize(net.params[k].data.len());
+                g.par_chunks_mut(1 << 13)
+                    .enumerate()
+                    .for_each(|(c, chunk)| {
+                        for (i, g) in chunk.iter_mut().enumerate() {
+                            let sum: f64 = groups
+                                .iter()
+                                .map(|group| group.sums.params[k][(c << 13) + i])
+                                .sum();
+                            *g = R::of(sum * share);
+                        }
+                    });
             });
-        });
         for (p, population) in job.plan.populations.iter().enumerate() {
             if population.fixed {
                 continue;
@@ -143,7 +147,13 @@ impl<R: Lanes> Workspace<R> {
                 let count = groups[0].sums.cells[p].len() / population.n;
                 for j in 0..population.n {
                     let at = j * count..(j + 1) * count;
-                    let by = |i: usize| groups.iter().map(|g| g.sums.cells[p][at.clone()][i]).sum::<f64>() * share;
+                    let by = |i: usize| {
+                        groups
+                            .iter()
+                            .map(|g| g.sums.cells[p][at.clone()][i])
+                            .sum::<f64>()
+                            * share
+                    };
                     let by: Vec<f64> = (0..count).map(by).collect();
                     cells.add_by_params(&net.params, j, &by, &mut self.gradients);
                 }
@@ -160,13 +170,21 @@ impl<R: Lanes> Workspace<R> {
 }
 
 impl Group {
-    fn run<R: Lanes>(&mut self, job: &Job<'_, R>, input: &Times, labels: &[u32], range: std::ops::Range<usize>) -> Result<()> {
+    fn run<R: Lanes>(
+        &mut self,
+        job: &Job<'_, R>,
+        input: &Times,
+        labels: &[u32],
+        range: std::ops::Range<usize>,
+    ) -> Result<()> {
         self.sums.clear(job);
+        self.samples = range.len();
         for b in range {
             self.sample.forward(job, input.sample(b), true)?;
             let verdict = self.sample.verdict(job, labels[b] as usize);
             self.sums.count(job, &self.sample, &verdict);
-            self.sample.backward(job, &verdict, &mut self.sums, |_, _| {});
+            self.sample
+                .backward(job, &verdict, &mut self.sums, |_, _| {});
         }
         Ok(())
     }
@@ -248,31 +266,63 @@ fn job<'a, R: Lanes>(
     };
     if !fits {
         let got = format!("{:?}", objective.loss);
-        return Err(Error::invalid("loss", "eventprop", "positive time constants", got));
+        return Err(Error::invalid(
+            "loss",
+            "eventprop",
+            "positive time constants",
+            got,
+        ));
     }
     if objective.truncate.is_some() {
-        return Err(Error::invalid("truncate", "eventprop", "none: there are no steps", "some"));
+        return Err(Error::invalid(
+            "truncate",
+            "eventprop",
+            "none: there are no steps",
+            "some",
+        ));
     }
     let plan = Plan::new(net)?;
     let mut cells: Vec<Option<Box<dyn cells::Cells<R>>>> = vec![None];
-    let mut membranes = None;
+    let (mut membranes, mut quiet) = (None, None);
     for p in &plan.populations[1..] {
         let Op::Population(population) = &net.nodes[p.node].op else {
             continue;
         };
         let name = population.model.spec().name;
         let table = population.table(&net.params);
-        let at = |e| Error::invalid("population", format!("'{}'", net.nodes[p.node].name), "one for eventprop", e);
+        let at = |e| {
+            Error::invalid(
+                "population",
+                format!("'{}'", net.nodes[p.node].name),
+                "one for eventprop",
+                e,
+            )
+        };
         if p.output == Output::Membrane {
             if population.trained || (name == "li" && objective.loss == Loss::MaxCrossEntropy) {
-                let expected = "parameters that are not trained, and cuba_li under max_cross_entropy";
+                let expected =
+                    "parameters that are not trained, and cuba_li under max_cross_entropy";
                 let place = format!("readout '{}' under eventprop", net.nodes[p.node].name);
                 return Err(Error::invalid("readout", place, expected, name));
             }
             membranes = Some(readout::Membranes::new(name, &table, p.n).map_err(at)?);
             cells.push(None);
         } else {
-            cells.push(Some(cells::cells(name, &table, p.n, (population.reset, p.together)).map_err(at)?));
+            if name == "cuba_lif" && p.node + 1 == net.nodes.len() {
+                let [leak, threshold] =
+                    ["v_leak", "v_threshold"].map(|n| population.model.spec().param(n));
+                let volts = |k: Option<usize>| k.map_or(0.0, |k| table[0][k]);
+                let rise = (volts(threshold) - volts(leak))
+                    .abs()
+                    .max(f64::MIN_POSITIVE);
+                quiet = Some((
+                    readout::Membranes::new(name, &table, p.n).map_err(at)?,
+                    rise,
+                ));
+            }
+            cells.push(Some(
+                cells::cells(name, &table, p.n, (population.reset, p.together)).map_err(at)?,
+            ));
         }
     }
     let job = Job {
@@ -280,6 +330,7 @@ fn job<'a, R: Lanes>(
         plan,
         cells,
         membranes,
+        quiet,
         loss: objective.loss,
         rates: objective.rates,
         batch,
@@ -302,6 +353,7 @@ pub fn evaluate<'a, R: Lanes>(
     let (job, labels) = job(net, input, &targets, objective)?;
     let one = |b: usize| -> Result<BatchReport> {
         let (mut sample, mut sums) = (Sample::default(), Sums::default());
+        sums.clear(&job);
         sample.forward(&job, input.sample(b), false)?;
         let verdict = sample.verdict(&job, labels[b] as usize);
         sums.count(&job, &sample, &verdict);

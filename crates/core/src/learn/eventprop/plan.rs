@@ -53,7 +53,11 @@ impl Way {
             Some(Delay::Trained(k)) => &net.params[k].data,
             Some(Delay::Fixed(k)) => &net.buffers[k].data,
         };
-        let place = if data.len() == 1 { 0 } else { place(self.inputs, unit, j) };
+        let place = if data.len() == 1 {
+            0
+        } else {
+            place(self.inputs, unit, j)
+        };
         self.delay + data[place].value()
     }
 
@@ -72,7 +76,9 @@ impl Way {
             return self.held(net, 0, 0);
         }
         let all = (0..n as u32).flat_map(|j| (0..self.inputs as u32).map(move |i| (i, j)));
-        all.fold(f64::INFINITY, |least, (i, j)| least.min(self.held(net, i, j)))
+        all.fold(f64::INFINITY, |least, (i, j)| {
+            least.min(self.held(net, i, j))
+        })
     }
 }
 
@@ -95,7 +101,10 @@ impl Plan {
             populations: Vec::new(),
             stages: Vec::new(),
         };
-        let runs = net.stages.iter().flat_map(|s| s.nodes.iter().map(|&n| (n, s.pace)));
+        let runs = net
+            .stages
+            .iter()
+            .flat_map(|s| s.nodes.iter().map(|&n| (n, s.pace)));
         for (node, _) in runs.clone() {
             let (n, output, fixed, parameters, shared) = match &net.nodes[node].op {
                 Op::Input => (net.inputs(), Output::Spikes, true, 0, true),
@@ -104,7 +113,13 @@ impl Plan {
                     (p.n, p.output, !p.trained, table[0].len(), table.len() == 1)
                 }
                 Op::Linear(_) | Op::Flatten => continue,
-                _ => return Err(refuse(&net.nodes[node], "weights between populations", "another node")),
+                _ => {
+                    return Err(refuse(
+                        &net.nodes[node],
+                        "weights between populations",
+                        "another node",
+                    ));
+                }
             };
             plan.populations.push(Population {
                 node,
@@ -120,7 +135,10 @@ impl Plan {
         for p in 1..plan.populations.len() {
             let node = plan.populations[p].node;
             let edges = &net.nodes[node].sources;
-            let ways: Vec<Way> = edges.iter().map(|&e| plan.way(net, e)).collect::<Result<_>>()?;
+            let ways: Vec<Way> = edges
+                .iter()
+                .map(|&e| plan.way(net, e))
+                .collect::<Result<_>>()?;
             let own = ways.iter().any(|w| w.single(net));
             plan.populations[p].together &= !own;
             plan.populations[p].ways = ways;
@@ -133,13 +151,19 @@ impl Plan {
             };
             let membrane = plan.populations[p].output == Output::Membrane;
             if membrane && (p < last || net.nodes[plan.populations[p].node].looped) {
-                return Err(refuse(&net.nodes[plan.populations[p].node], "spikes", "a membrane handed on"));
+                return Err(refuse(
+                    &net.nodes[plan.populations[p].node],
+                    "spikes",
+                    "a membrane handed on",
+                ));
             }
             if membrane {
                 continue;
             }
             match plan.stages.last_mut() {
-                Some(stage) if of(stage.populations.start) == of(p) => stage.populations.end = p + 1,
+                Some(stage) if of(stage.populations.start) == of(p) => {
+                    stage.populations.end = p + 1
+                }
                 _ => plan.stages.push(Stage {
                     populations: p..p + 1,
                     window: f64::INFINITY,
@@ -160,7 +184,11 @@ impl Plan {
             return Err(refuse(node, "weights before a population", "none"));
         };
         if linear.bias.is_some() {
-            return Err(refuse(node, "no bias: an input that always fires at 0 is one", "a bias"));
+            return Err(refuse(
+                node,
+                "no bias: an input that always fires at 0 is one",
+                "a bias",
+            ));
         }
         if !node.shape.in_order() {
             return Err(refuse(node, "one axis", "an image"));
@@ -168,7 +196,11 @@ impl Plan {
         let source = node.sources[0];
         let from = self.populations.iter().position(|p| p.node == source.node);
         let Some(from) = from else {
-            return Err(refuse(node, "weights behind a population or the input", "something between"));
+            return Err(refuse(
+                node,
+                "weights behind a population or the input",
+                "something between",
+            ));
         };
         let steps = edge.delay + source.delay;
         Ok(Way {

@@ -42,7 +42,8 @@ impl Membranes {
                 },
                 leak,
             )),
-            ("cuba_li", &[tau_mem, tau_syn, r, leak]) => Ok((
+            ("cuba_li", &[tau_mem, tau_syn, r, leak])
+            | ("cuba_lif", &[tau_mem, tau_syn, r, leak, ..]) => Ok((
                 Curve {
                     alpha: 1.0 / tau_mem,
                     b: r / tau_mem,
@@ -53,7 +54,12 @@ impl Membranes {
             )),
             _ => {
                 let got = format!("'{model}'");
-                Err(Error::invalid("readout", "eventprop", "li, cuba_li or neurons that fire", got))
+                Err(Error::invalid(
+                    "readout",
+                    "eventprop",
+                    "li, cuba_li or neurons that fire",
+                    got,
+                ))
             }
         };
         let all: Vec<(Curve, f64)> = params.iter().map(response).collect::<Result<_>>()?;
@@ -74,7 +80,7 @@ impl Membranes {
             let own;
             (own, rest) = rest.split_at(count);
             match loss {
-                Loss::MaxCrossEntropy => self.maximum(j, own, inflow, end),
+                Loss::MaxCrossEntropy => self.maximum(j, own.iter(), inflow, end),
                 _ => Score {
                     value: self.integral(j, own, inflow, (loss, end)),
                     ..Score::default()
@@ -84,8 +90,14 @@ impl Membranes {
         (0..self.n).map(&mut one).collect()
     }
 
-    /// The largest membrane of neuron `j`.
-    fn maximum<R: Float>(&self, j: usize, arrivals: &[Arrival], inflow: &Inflow<'_, R>, end: f64) -> Score {
+    /// The largest membrane of neuron `j`; arrivals are those that reach it.
+    pub fn maximum<'a, R: Float>(
+        &self,
+        j: usize,
+        arrivals: impl Iterator<Item = &'a Arrival>,
+        inflow: &Inflow<'_, R>,
+        end: f64,
+    ) -> Score {
         let (unit, rest) = self.response(j);
         let mut best = Score {
             value: rest,
@@ -98,7 +110,7 @@ impl Membranes {
             ..*unit
         };
         let mut t = 0.0;
-        let ends = arrivals.iter().map(|a| (a.t, Some(a))).chain([(end, None)]);
+        let ends = arrivals.map(|a| (a.t, Some(a))).chain([(end, None)]);
         for (next, arrival) in ends {
             let h = next - t;
             // Without its turn a curve is largest at one of its ends.
@@ -128,7 +140,13 @@ impl Membranes {
     }
 
     /// The mean over time of the membrane of neuron `j` times `exp(-t / tau)`.
-    fn integral<R: Float>(&self, j: usize, arrivals: &[Arrival], inflow: &Inflow<'_, R>, (loss, end): (Loss, f64)) -> f64 {
+    fn integral<R: Float>(
+        &self,
+        j: usize,
+        arrivals: &[Arrival],
+        inflow: &Inflow<'_, R>,
+        (loss, end): (Loss, f64),
+    ) -> f64 {
         let (unit, rest) = self.response(j);
         let gamma = rate(loss);
         let constant = Curve {
@@ -155,35 +173,65 @@ impl Membranes {
     ) {
         for a in inflow.arrivals {
             let j = a.target as usize;
-            let (unit, _) = self.response(j);
-            // Derivatives of the score by the weight, and by the time of an arrival of weight 1.
-            let (by_weight, by_time) = match loss {
-                Loss::MaxCrossEntropy => {
-                    let h = scores[j].t - a.t;
-                    if let Some((_, _, slope)) = scores[j].kink.filter(|k| (k.0, k.1) == (a.way, a.spike)) {
-                        let place = inflow.ways[a.way as usize].place(a.spike, j);
-                        out.late(a.way, a.spike, place, by_score[j] * slope);
-                    }
-                    // What arrives at the time of the maximum or later has no other part in it.
-                    if h <= 0.0 {
-                        continue;
-                    }
-                    (unit.at(h), -unit.slope(h))
-                }
+            match loss {
+                Loss::MaxCrossEntropy => self.raise(j, a, (&scores[j], by_score[j]), inflow, out),
                 _ => {
-                    let gamma = rate(loss);
+                    let (unit, gamma) = (self.response(j).0, rate(loss));
                     let (weight, left) = ((-gamma * a.t).exp() / end, end - a.t);
                     let sum = unit.integral(gamma, left);
                     let last = (-gamma * left).exp() * unit.at(left);
-                    (weight * sum, -weight * (gamma * sum + last))
+                    let by_time = -weight * (gamma * sum + last);
+                    self.send(
+                        j,
+                        a,
+                        [by_score[j] * weight * sum, by_score[j] * by_time],
+                        inflow,
+                        out,
+                    );
                 }
-            };
-            let way = &inflow.ways[a.way as usize];
-            let at = way.place(a.spike, j);
-            out.weights[a.way as usize][at] += by_score[j] * by_weight;
-            let cost = by_score[j] * way.weights[at].value() * by_time;
-            out.late(a.way, a.spike, at, cost);
+            }
         }
+    }
+
+    /// Sends what an arrival has to do with the maximum of neuron `j`.
+    pub fn raise<R: Float>(
+        &self,
+        j: usize,
+        a: &Arrival,
+        (score, by_score): (&Score, f64),
+        inflow: &Inflow<'_, R>,
+        out: &mut Outflow<'_>,
+    ) {
+        if let Some((_, _, slope)) = score.kink.filter(|k| (k.0, k.1) == (a.way, a.spike)) {
+            let place = inflow.ways[a.way as usize].place(a.spike, j);
+            out.late(a.way, a.spike, place, by_score * slope);
+        }
+        // What arrives at the time of the maximum or later has no other part in it.
+        let (unit, h) = (self.response(j).0, score.t - a.t);
+        if h > 0.0 {
+            self.send(
+                j,
+                a,
+                [by_score * unit.at(h), -by_score * unit.slope(h)],
+                inflow,
+                out,
+            );
+        }
+    }
+
+    /// Sends the derivative by the weight, and by the time of an arrival of weight 1.
+    fn send<R: Float>(
+        &self,
+        j: usize,
+        a: &Arrival,
+        [by_weight, by_time]: [f64; 2],
+        inflow: &Inflow<'_, R>,
+        out: &mut Outflow<'_>,
+    ) {
+        let way = &inflow.ways[a.way as usize];
+        let at = way.place(a.spike, j);
+        out.weights[a.way as usize][at] += by_weight;
+        out.late(a.way, a.spike, at, by_time * way.weights[at].value());
     }
 }
 

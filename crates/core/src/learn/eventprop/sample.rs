@@ -21,6 +21,8 @@ pub(super) struct Job<'a, R: Lanes> {
     /// By population; none for the input and for a readout of membranes.
     pub cells: Vec<Option<Box<dyn Cells<R>>>>,
     pub membranes: Option<Membranes>,
+    /// Of a readout that fires: what its membranes are while they do not, and volts from rest to threshold.
+    pub quiet: Option<(Membranes, f64)>,
     pub loss: Loss,
     pub rates: Option<Rates>,
     /// Samples of the batch.
@@ -65,7 +67,7 @@ pub(super) struct Verdict {
     scores: Vec<Score>,
     by_score: Vec<f64>,
     /// The label's output, if it should have fired and did not, and the price of the time of its spike.
-    silent: Option<(usize, f64)>,
+    missed: Option<(usize, f64)>,
 }
 
 /// A population that fires more often in a sample excites itself without end.
@@ -73,7 +75,12 @@ const MOST: usize = 1 << 22;
 
 impl Sample {
     /// Runs an input through the network; `gradients` keeps what the way back needs.
-    pub fn forward<R: Lanes>(&mut self, job: &Job<'_, R>, (times, units): (&[f64], &[u32]), gradients: bool) -> Result<()> {
+    pub fn forward<R: Lanes>(
+        &mut self,
+        job: &Job<'_, R>,
+        (times, units): (&[f64], &[u32]),
+        gradients: bool,
+    ) -> Result<()> {
         let n = job.plan.populations.len();
         self.trains.resize_with(n, Train::default);
         self.boards.resize_with(n, Board::default);
@@ -86,7 +93,9 @@ impl Sample {
         let count = times.partition_point(|&t| t < job.end);
         for (&t, &unit) in times[..count].iter().zip(units) {
             self.trains[0].t.push(t);
-            self.trains[0].unit.push(places.map_or(unit, |p| p[unit as usize]));
+            self.trains[0]
+                .unit
+                .push(places.map_or(unit, |p| p[unit as usize]));
         }
         for stage in &job.plan.stages {
             for p in stage.populations.clone() {
@@ -123,7 +132,11 @@ impl Sample {
         let train = &self.trains[w.from];
         let spikes = spikes.unwrap_or(0..train.len());
         // To all at once where they run side by side.
-        let targets = if population.together { 1 } else { population.n as u32 };
+        let targets = if population.together {
+            1
+        } else {
+            population.n as u32
+        };
         for k in spikes {
             for target in 0..targets {
                 let t = Arrival::at(train.t[k], w.held(job.net, train.unit[k], target));
@@ -142,7 +155,13 @@ impl Sample {
     /// Runs populations that depend on each other, window by window.
     fn stage<R: Lanes>(&mut self, job: &Job<'_, R>, stage: &Stage) -> Result<()> {
         let window = stage.window;
-        let number = |t: f64| if window.is_finite() { (t / window) as u64 } else { 0 };
+        let number = |t: f64| {
+            if window.is_finite() {
+                (t / window) as u64
+            } else {
+                0
+            }
+        };
         let all = stage.populations.clone();
         // What is to arrive, by population and window.
         let mut pending: Vec<BTreeMap<u64, Vec<Arrival>>> = vec![BTreeMap::new(); all.len()];
@@ -150,7 +169,9 @@ impl Sample {
             for (i, way) in job.plan.populations[p].ways.iter().enumerate() {
                 if !all.contains(&way.from) {
                     let list = &mut pending[p - all.start];
-                    self.deliver(job, (p, i), None, &mut |a| list.entry(number(a.t)).or_default().push(a));
+                    self.deliver(job, (p, i), None, &mut |a| {
+                        list.entry(number(a.t)).or_default().push(a)
+                    });
                 }
             }
         }
@@ -169,19 +190,33 @@ impl Sample {
                     for (i, way) in job.plan.populations[q].ways.iter().enumerate() {
                         if way.from == p {
                             let list = &mut pending[q - all.start];
-                            let mut take = |a: Arrival| list.entry(number(a.t)).or_default().push(a);
+                            let mut take =
+                                |a: Arrival| list.entry(number(a.t)).or_default().push(a);
                             self.deliver(job, (q, i), Some(fired.clone()), &mut take);
                         }
                     }
                 }
             }
-            let arrives = pending.iter().filter_map(|l| l.keys().next().copied()).min();
-            let fires = self.boards[all.clone()].iter().map(Board::soonest).fold(f64::INFINITY, f64::min);
+            let arrives = pending
+                .iter()
+                .filter_map(|l| l.keys().next().copied())
+                .min();
+            let fires = self.boards[all.clone()]
+                .iter()
+                .map(Board::soonest)
+                .fold(f64::INFINITY, f64::min);
             let fires = (fires < job.end).then(|| number(fires).max(current + 1));
             match (arrives, fires) {
                 _ if !window.is_finite() => return Ok(()),
                 (None, None) => return Ok(()),
-                (a, f) => current = a.into_iter().chain(f).min().unwrap_or(current).max(current + 1),
+                (a, f) => {
+                    current = a
+                        .into_iter()
+                        .chain(f)
+                        .min()
+                        .unwrap_or(current)
+                        .max(current + 1)
+                }
             }
             if current as f64 * window >= job.end {
                 return Ok(());
@@ -190,7 +225,13 @@ impl Sample {
     }
 
     /// Runs population `p` up to `until`; the spikes that it fires.
-    fn window<R: Lanes>(&mut self, job: &Job<'_, R>, p: usize, arrivals: Vec<Arrival>, until: f64) -> Result<Range<usize>> {
+    fn window<R: Lanes>(
+        &mut self,
+        job: &Job<'_, R>,
+        p: usize,
+        arrivals: Vec<Arrival>,
+        until: f64,
+    ) -> Result<Range<usize>> {
         let population = &job.plan.populations[p];
         let Some(cells) = &job.cells[p] else {
             return Ok(0..0);
@@ -201,7 +242,11 @@ impl Sample {
             .ways
             .iter()
             .map(|w| Source {
-                units: if w.from == p { &[] } else { &self.trains[w.from].unit },
+                units: if w.from == p {
+                    &[]
+                } else {
+                    &self.trains[w.from].unit
+                },
                 weights: &job.net.params[w.weight].data,
                 inputs: w.inputs,
             })
@@ -211,7 +256,13 @@ impl Sample {
         let ways: Vec<Source<'_, R>> = sources
             .into_iter()
             .zip(&population.ways)
-            .map(|(s, w)| if w.from == p { Source { units: &own, ..s } } else { s })
+            .map(|(s, w)| {
+                if w.from == p {
+                    Source { units: &own, ..s }
+                } else {
+                    s
+                }
+            })
             .collect();
         let inflow = Inflow {
             arrivals: &arrivals,
@@ -227,7 +278,12 @@ impl Sample {
         self.arrivals[p].extend_from_slice(&arrivals);
         let spikes = before.0..train.len();
         let done = done.and_then(|()| match spikes.end {
-            n if n > MOST => Err(Error::invalid("spikes", "a sample", format!("at most {MOST}"), n)),
+            n if n > MOST => Err(Error::invalid(
+                "spikes",
+                "a sample",
+                format!("at most {MOST}"),
+                n,
+            )),
             _ => Ok(()),
         });
         self.windows[p].push(Window {
@@ -256,7 +312,7 @@ impl Sample {
                 loss,
                 correct: decision(&early) == Some(label),
                 scores: Vec::new(),
-                silent: (times[label] == job.end).then_some((label, soft)),
+                missed: (times[label] == job.end).then_some((label, soft)),
                 by_score,
             };
         };
@@ -271,7 +327,7 @@ impl Sample {
             loss,
             correct: decision(&values) == Some(label),
             scores,
-            silent: None,
+            missed: None,
             by_score,
         }
     }
@@ -287,7 +343,13 @@ impl Sample {
     }
 
     /// Adds the gradients of a verdict, and of the prices of spikes, to `sums`; `seeds` sets prices of spike times besides.
-    pub fn backward<R: Lanes>(&mut self, job: &Job<'_, R>, verdict: &Verdict, sums: &mut Sums, seeds: impl FnOnce(&[Train], &mut [Vec<f64>])) {
+    pub fn backward<R: Lanes>(
+        &mut self,
+        job: &Job<'_, R>,
+        verdict: &Verdict,
+        sums: &mut Sums,
+        seeds: impl FnOnce(&[Train], &mut [Vec<f64>]),
+    ) {
         let last = job.plan.populations.len() - 1;
         sums.loss += self.price(job);
         let mut errors = std::mem::take(&mut self.errors);
@@ -304,7 +366,13 @@ impl Sample {
                 ways: &ways,
             };
             let mut out = outflow(job, last, sums, &mut errors);
-            membranes.backward((job.loss, job.end), &verdict.scores, &verdict.by_score, &inflow, &mut out);
+            membranes.backward(
+                (job.loss, job.end),
+                &verdict.scores,
+                &verdict.by_score,
+                &inflow,
+                &mut out,
+            );
             give_back(job, last, sums, out);
         } else {
             let firsts = first(&self.trains[last], verdict.by_score.len());
@@ -314,12 +382,10 @@ impl Sample {
                 }
             }
         }
+        self.ask(job, verdict, sums, &mut errors);
         for stage in job.plan.stages.iter().rev() {
             for p in stage.populations.clone() {
                 self.boards[p].turn(job.end);
-                if let (Some(cells), Some((j, cost))) = (&job.cells[p], verdict.silent.filter(|_| p == last)) {
-                    cells.phantom(&mut self.boards[p], j, job.end, cost);
-                }
             }
             let windows = self.windows[stage.populations.start].len();
             for w in (0..windows).rev() {
@@ -329,6 +395,34 @@ impl Sample {
             }
         }
         self.errors = errors;
+    }
+
+    /// Asks the label's output to fire where it stayed silent. A spike that is not has no derivative: the largest membrane gets
+    /// one, as if the way from rest to threshold took the whole sample.
+    fn ask<R: Lanes>(
+        &self,
+        job: &Job<'_, R>,
+        verdict: &Verdict,
+        sums: &mut Sums,
+        errors: &mut [Vec<f64>],
+    ) {
+        let last = self.trains.len() - 1;
+        let (Some((j, price)), Some((quiet, rise))) = (verdict.missed, &job.quiet) else {
+            return;
+        };
+        let inflow = Inflow {
+            arrivals: &self.arrivals[last],
+            ways: &self.sources(job, last),
+        };
+        let together = job.plan.populations[last].together;
+        let reach = |a: &&Arrival| together || a.target as usize == j;
+        let score = quiet.maximum(j, inflow.arrivals.iter().filter(reach), &inflow, job.end);
+        let by_score = -price * job.end / rise;
+        let mut out = outflow(job, last, sums, errors);
+        for a in inflow.arrivals.iter().filter(reach) {
+            quiet.raise(j, a, (&score, by_score), &inflow, &mut out);
+        }
+        give_back(job, last, sums, out);
     }
 
     /// What neurons pay that fire too little or too much. A count has no derivative: the membrane is pushed where it fired, as a
@@ -348,7 +442,10 @@ impl Sample {
             let push = &mut self.pushes[p];
             push.clear();
             push.resize(population.n, 0.0);
-            self.trains[p].unit.iter().for_each(|&j| push[j as usize] += 1.0);
+            self.trains[p]
+                .unit
+                .iter()
+                .for_each(|&j| push[j as usize] += 1.0);
             for push in push.iter_mut() {
                 let (pays, slope) = rates.penalty(*push / steps);
                 sum += pays / population.n as f64;
@@ -359,7 +456,13 @@ impl Sample {
     }
 
     /// Population `p` back over window `w`.
-    fn back<R: Lanes>(&mut self, job: &Job<'_, R>, p: usize, w: usize, (sums, errors): (&mut Sums, &mut Vec<Vec<f64>>)) {
+    fn back<R: Lanes>(
+        &mut self,
+        job: &Job<'_, R>,
+        p: usize,
+        w: usize,
+        (sums, errors): (&mut Sums, &mut Vec<Vec<f64>>),
+    ) {
         let Some(cells) = &job.cells[p] else {
             return;
         };
@@ -390,7 +493,12 @@ impl Sample {
 }
 
 /// Takes the gradients of what leads to population `p` out of `sums`.
-fn outflow<'e, R: Lanes>(job: &Job<'_, R>, p: usize, sums: &mut Sums, errors: &'e mut [Vec<f64>]) -> Outflow<'e> {
+fn outflow<'e, R: Lanes>(
+    job: &Job<'_, R>,
+    p: usize,
+    sums: &mut Sums,
+    errors: &'e mut [Vec<f64>],
+) -> Outflow<'e> {
     let population = &job.plan.populations[p];
     let mut taken = |k: usize| std::mem::take(&mut sums.params[k]);
     let ways = &population.ways;
@@ -426,5 +534,10 @@ fn give_back<R: Lanes>(job: &Job<'_, R>, p: usize, sums: &mut Sums, out: Outflow
 
 fn named<R: Lanes>(job: &Job<'_, R>, p: usize, e: Error) -> Error {
     let name = &job.net.nodes[job.plan.populations[p].node].name;
-    Error::invalid("training", format!("population '{name}'"), "neurons that come to rest", e)
+    Error::invalid(
+        "training",
+        format!("population '{name}'"),
+        "neurons that come to rest",
+        e,
+    )
 }

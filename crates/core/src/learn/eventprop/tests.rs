@@ -35,7 +35,9 @@ fn gradients_are_those_of_the_golden_file() {
     let mut spikes: Vec<(f64, usize)> = Vec::new();
     for p in 1..3 {
         let train = &sample.trains[p];
-        spikes.extend((0..train.len()).map(|k| (train.t[k], golden.number(p, train.unit[k] as usize))));
+        spikes.extend(
+            (0..train.len()).map(|k| (train.t[k], golden.number(p, train.unit[k] as usize))),
+        );
     }
     spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
     assert_eq!(spikes.len(), golden.spikes.len());
@@ -46,7 +48,9 @@ fn gradients_are_those_of_the_golden_file() {
     let verdict = sample.verdict(&job, label as usize);
     let value = verdict.loss + beta * hidden;
     assert!((value - number("loss")).abs() < 1e-11, "{value}");
-    sample.backward(&job, &verdict, &mut sums, |_, errors| errors[1].iter_mut().for_each(|e| *e += beta));
+    sample.backward(&job, &verdict, &mut sums, |_, errors| {
+        errors[1].iter_mut().for_each(|e| *e += beta)
+    });
     let mut worst = [0f64; 3];
     for (name, from, to) in [("w1", 0, 1), ("rec", 1, 1), ("w2", 1, 2)] {
         for (what, k, unit) in [("weight", 2, 1.0), ("delay", 3, 1e-3)] {
@@ -54,7 +58,10 @@ fn gradients_are_those_of_the_golden_file() {
             let largest = wanted.iter().fold(0f64, |m, w| m.max(w.abs()));
             let name = format!("{name}.{what}");
             let at = net.params.iter().position(|p| p.name == name).unwrap();
-            let got = net.params[at].places().into_iter().map(|p| sums.params[at][p] * unit);
+            let got = net.params[at]
+                .places()
+                .into_iter()
+                .map(|p| sums.params[at][p] * unit);
             // What is not connected in the file weighs nothing here and has a derivative.
             let there = golden.matrix(from, to, 0);
             for ((got, wanted), w) in got.zip(wanted).zip(there) {
@@ -64,11 +71,19 @@ fn gradients_are_those_of_the_golden_file() {
             }
         }
     }
-    for (k, entry) in golden.file["dL_dinput_time"].as_array().unwrap().iter().enumerate() {
+    for (k, entry) in golden.file["dL_dinput_time"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
         let wanted = entry[2].as_f64().unwrap();
         worst[2] = worst[2].max((sample.errors[0][k] * 1e-3 - wanted).abs() / wanted.abs());
     }
-    println!("weights {:.1e}, delays {:.1e}, input times {:.1e}", worst[0], worst[1], worst[2]);
+    println!(
+        "weights {:.1e}, delays {:.1e}, input times {:.1e}",
+        worst[0], worst[1], worst[2]
+    );
     assert!(worst.iter().all(|&w| w < 1e-7), "{worst:?}");
 }
 
@@ -76,9 +91,19 @@ fn gradients_are_those_of_the_golden_file() {
 fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpec {
     let params: &[(&str, f64)] = match model {
         "lif" => &[("tau_mem", 13e-3), ("v_leak", 0.3)],
-        "alif" => &[("tau_mem", 13e-3), ("tau_adapt", 60e-3), ("beta", 0.3), ("v_leak", 0.2)],
+        "alif" => &[
+            ("tau_mem", 13e-3),
+            ("tau_adapt", 60e-3),
+            ("beta", 0.3),
+            ("v_leak", 0.2),
+        ],
         "if" => &[],
-        _ => &[("tau_mem", 13e-3), ("tau_syn", 4e-3), ("v_leak", 0.1), ("v_threshold", 0.9)],
+        _ => &[
+            ("tau_mem", 13e-3),
+            ("tau_syn", 4e-3),
+            ("v_leak", 0.1),
+            ("v_threshold", 0.9),
+        ],
     };
     let mut spec = NetworkSpec::new(1e-3)
         .linear("in", 9)
@@ -103,17 +128,32 @@ fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpe
     };
     for (name, from) in [
         ("rec", vec![late("a", 2e-3)]),
-        ("a", vec![EdgeSpec::Node("in".into()), EdgeSpec::Node("rec".into())]),
+        (
+            "a",
+            vec![EdgeSpec::Node("in".into()), EdgeSpec::Node("rec".into())],
+        ),
         ("skip", vec![late("input", 3e-3)]),
         ("w", vec![EdgeSpec::Node("a".into())]),
-        ("b", vec![EdgeSpec::Node("skip".into()), EdgeSpec::Node("w".into())]),
+        (
+            "b",
+            vec![EdgeSpec::Node("skip".into()), EdgeSpec::Node("w".into())],
+        ),
     ] {
         spec.nodes.iter_mut().find(|n| n.name == name).unwrap().from = Some(from);
     }
     for node in &mut spec.nodes {
         match &mut node.kind {
-            NodeKind::Linear { scale, mean, delays, .. } => {
-                (*scale, *mean) = if model == "cuba_lif" { (3.0, 1.6) } else { (0.6, 0.4) };
+            NodeKind::Linear {
+                scale,
+                mean,
+                delays,
+                ..
+            } => {
+                (*scale, *mean) = if model == "cuba_lif" {
+                    (3.0, 1.6)
+                } else {
+                    (0.6, 0.4)
+                };
                 if node.name == "rec" {
                     *mean *= -0.2;
                 }
@@ -122,12 +162,21 @@ fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpe
                     _ => None,
                 };
             }
-            NodeKind::Population { train, per_neuron, .. } if seed % 2 == 1 && node.name != "readout" => {
+            NodeKind::Population {
+                train, per_neuron, ..
+            } if seed % 2 == 1 && node.name != "readout" => {
                 let all: &[&str] = match model {
                     "lif" => &["tau_mem", "v_leak", "v_threshold", "v_reset"],
                     "alif" => &["tau_mem", "tau_adapt", "beta", "v_threshold"],
                     "if" => &["v_threshold", "v_reset"],
-                    _ => &["tau_mem", "tau_syn", "r", "v_leak", "v_threshold", "v_reset"],
+                    _ => &[
+                        "tau_mem",
+                        "tau_syn",
+                        "r",
+                        "v_leak",
+                        "v_threshold",
+                        "v_reset",
+                    ],
                 };
                 *train = all.iter().map(|s| s.to_string()).collect();
                 *per_neuron = node.name == "b";
@@ -145,7 +194,12 @@ fn input(seed: u64, samples: usize) -> Times {
 }
 
 /// Times and neurons of all spikes of all samples.
-fn spikes(net: &Network<f64>, input: &Times, targets: &Targets<'_>, objective: &Objective) -> Vec<(f64, u32)> {
+fn spikes(
+    net: &Network<f64>,
+    input: &Times,
+    targets: &Targets<'_>,
+    objective: &Objective,
+) -> Vec<(f64, u32)> {
     let (job, _) = job(net, input, targets, objective).unwrap();
     let mut sample = Sample::default();
     let mut all = Vec::new();
@@ -165,7 +219,14 @@ fn gradients_are_differences_of_the_loss() {
         (("cuba_li", &cuba[..]), Loss::MaxCrossEntropy),
         (("cuba_li", &cuba[..]), Loss::Integral { tau: Some(20e-3) }),
         (("li", &cuba[..1]), Loss::Integral { tau: None }),
-        (("cuba_lif", &cuba[..]), Loss::SpikeTime { tau0: 4e-3, alpha: 0.02, tau1: 11e-3 }),
+        (
+            ("cuba_lif", &cuba[..]),
+            Loss::SpikeTime {
+                tau0: 4e-3,
+                alpha: 0.02,
+                tau1: 11e-3,
+            },
+        ),
     ];
     let (mut checked, mut left_out) = (0, 0);
     for model in ["cuba_lif", "alif", "lif", "if"] {
@@ -175,9 +236,15 @@ fn gradients_are_differences_of_the_loss() {
             let (input, targets) = (input(seed, 2), Targets::from(vec![1, 2]));
             let objective = Objective::from(loss);
             let mut workspace = Workspace::new();
-            workspace.run(&net, &input, targets.clone(), &objective).unwrap();
-            let gradients: Vec<Vec<f64>> =
-                net.params.iter().zip(workspace.gradients()).map(|(p, g)| p.values_of(g)).collect();
+            workspace
+                .run(&net, &input, targets.clone(), &objective)
+                .unwrap();
+            let gradients: Vec<Vec<f64>> = net
+                .params
+                .iter()
+                .zip(workspace.gradients())
+                .map(|(p, g)| p.values_of(g))
+                .collect();
             let before = spikes(&net, &input, &targets, &objective);
             for (k, g) in gradients.iter().enumerate() {
                 let (name, values) = (net.params[k].name.clone(), net.params[k].values());
@@ -190,9 +257,13 @@ fn gradients_are_differences_of_the_loss() {
                         net.set(&name, &moved).unwrap();
                         let after = spikes(&net, &input, &targets, &objective);
                         // None appeared, vanished or went over to another arrival.
-                        let near = |a: &(f64, u32), b: &(f64, u32)| a.1 == b.1 && (a.0 - b.0).abs() < 1e-4;
-                        let same = after.len() == before.len() && after.iter().zip(&before).all(|(a, b)| near(a, b));
-                        let loss = evaluate(&net, &input, targets.clone(), &objective).unwrap().loss;
+                        let near =
+                            |a: &(f64, u32), b: &(f64, u32)| a.1 == b.1 && (a.0 - b.0).abs() < 1e-4;
+                        let same = after.len() == before.len()
+                            && after.iter().zip(&before).all(|(a, b)| near(a, b));
+                        let loss = evaluate(&net, &input, targets.clone(), &objective)
+                            .unwrap()
+                            .loss;
                         net.set(&name, &values).unwrap();
                         (loss, same)
                     };
@@ -217,7 +288,9 @@ fn gradients_are_differences_of_the_loss() {
                         continue;
                     }
                     checked += 1;
-                    let fits = |&(wanted, noise): &(f64, f64)| (g[i] - wanted).abs() < 1e-6 * largest + noise;
+                    let fits = |&(wanted, noise): &(f64, f64)| {
+                        (g[i] - wanted).abs() < 1e-6 * largest + noise
+                    };
                     assert!(
                         tries.iter().any(fits),
                         "{model} {seed} {loss:?} {name}[{i}]: {} {tries:?}, largest {largest}",
@@ -227,7 +300,9 @@ fn gradients_are_differences_of_the_loss() {
             }
         }
     }
-    println!("{checked} derivatives checked, {left_out} left out where a spike appeared or vanished");
+    println!(
+        "{checked} derivatives checked, {left_out} left out where a spike appeared or vanished"
+    );
     assert!(checked > 1000 && left_out * 5 < checked);
 }
 
@@ -265,7 +340,10 @@ fn bits_do_not_depend_on_threads_and_gradients_on_company() {
     let (input, labels) = (input(5, 13), (0..13).map(|b| b % 3).collect::<Vec<u32>>());
     let objective = Objective::from(Loss::Integral { tau: Some(30e-3) });
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
             let mut workspace = Workspace::new();
             let report = workspace.run(&net, &input, &labels, &objective).unwrap();
@@ -277,6 +355,9 @@ fn bits_do_not_depend_on_threads_and_gradients_on_company() {
         assert_eq!(run(threads), (one, gradients.clone()));
     }
     let report = evaluate(&net, &input, &labels, &objective).unwrap();
-    assert_eq!((report.correct, report.spikes, report.synops), (one.correct, one.spikes, one.synops));
+    assert_eq!(
+        (report.correct, report.spikes, report.synops),
+        (one.correct, one.spikes, one.synops)
+    );
     assert!((report.loss - one.loss).abs() < 1e-12);
 }

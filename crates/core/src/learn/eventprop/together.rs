@@ -121,14 +121,19 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
             let first = tile * LANES;
             let lanes = LANES.min(self.n - first);
             // The time of each lane's last spike that is not done yet.
-            let next = |l: usize, own: &[Vec<usize>]| match own.get(first + l).and_then(|o| o.last()) {
-                Some(&k) => train.t[k],
-                None => f64::NEG_INFINITY,
-            };
+            let next =
+                |l: usize, own: &[Vec<usize>]| match own.get(first + l).and_then(|o| o.last()) {
+                    Some(&k) => train.t[k],
+                    None => f64::NEG_INFINITY,
+                };
             let mut last: [f64; LANES] = std::array::from_fn(|l| next(l, &own));
             for i in (0..steps.len()).rev() {
                 let end = inflow.arrivals.get(i).map_or(until, |a| a.t);
-                let start = if i == 0 { from } else { inflow.arrivals[i - 1].t };
+                let start = if i == 0 {
+                    from
+                } else {
+                    inflow.arrivals[i - 1].t
+                };
                 if let Some(a) = inflow.arrivals.get(i) {
                     // Spikes that this arrival caused.
                     for l in 0..lanes {
@@ -136,7 +141,8 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
                             let Some(k) = own[first + l].pop() else {
                                 break;
                             };
-                            let before = self.caused(lane(&adjoint, l), (k, train), inflow.ways, out);
+                            let before =
+                                self.caused(lane(&adjoint, l), (k, train), inflow.ways, out);
                             put(&mut adjoint, l, past.push(first + l, before));
                             last[l] = next(l, &own);
                         }
@@ -170,7 +176,10 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
                             };
                             value = back(value, t - train.t[k]);
                             let s = std::array::from_fn(|i| train.before[k * S + i]);
-                            value = past.push(first + l, cell.spike::<M>(&s, value, out.errors[out.own][k]));
+                            value = past.push(
+                                first + l,
+                                cell.spike::<M>(&s, value, out.errors[out.own][k]),
+                            );
                             t = train.t[k];
                             last[l] = next(l, &own);
                         }

@@ -19,8 +19,8 @@ mod queue;
 mod times;
 mod wiring;
 
-pub use times::Times;
 pub(crate) use queue::snap;
+pub use times::Times;
 pub(crate) use wiring::continuous;
 
 use crate::network::Network;

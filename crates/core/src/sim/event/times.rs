@@ -35,7 +35,12 @@ impl Times {
     ) -> Result<Self> {
         if !(duration > 0.0 && duration.is_finite()) {
             let expected = "a positive number of seconds";
-            return Err(Error::invalid("duration", "spike times", expected, duration));
+            return Err(Error::invalid(
+                "duration",
+                "spike times",
+                expected,
+                duration,
+            ));
         }
         let mut all = Self {
             width,
@@ -53,7 +58,12 @@ impl Times {
                     return Err(Error::invalid("time", at(), "seconds from 0 on", t));
                 }
                 if unit as usize >= width {
-                    return Err(Error::invalid("input", at(), format!("less than {width}"), unit));
+                    return Err(Error::invalid(
+                        "input",
+                        at(),
+                        format!("less than {width}"),
+                        unit,
+                    ));
                 }
                 all.times.push(t);
                 all.units.push(unit);
@@ -66,7 +76,8 @@ impl Times {
     /// From spikes in steps of `dt` seconds: those of step `n` stand at `n dt`.
     pub fn from_spikes(spikes: &Spikes, dt: f64) -> Result<Self> {
         let sample = |b: usize| -> Vec<(f64, u32)> {
-            let steps = (0..spikes.steps).flat_map(|n| spikes.row(b, n).iter().map(move |&i| (n, i)));
+            let steps =
+                (0..spikes.steps).flat_map(|n| spikes.row(b, n).iter().map(move |&i| (n, i)));
             steps.map(|(n, i)| (n as f64 * dt, i)).collect()
         };
         let samples = (0..spikes.samples).map(sample);
