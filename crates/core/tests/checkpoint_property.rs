@@ -14,6 +14,8 @@ fn save(folder: &Path) -> Fit<f32> {
     let nodes = NetworkSpec::new(1e-3).linear("w", 3);
     let spec = nodes.population("p", "lif", &[("tau_mem", 0.02)]);
     let fit = FitSpec {
+        rule: cortado::learn::Rule::Bptt,
+        wake: 0.0,
         epochs: 1,
         batch: 1,
         objective: Objective::from(Loss::CountCrossEntropy),

@@ -108,6 +108,43 @@ fn what_numpy_wrote() {
     assert_eq!(text.events.view(), expected().view().slice(0..50));
 }
 
+/// What comes before the break of a packed stream counts the same in pieces and as a whole: damage in it stops a strict reader
+/// before the break does.
+#[test]
+fn a_broken_archive_is_read_up_to_the_break() {
+    let good = std::fs::read(fixture("events.zip")).unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 0..3000 {
+        let mut choices = Choices(seed);
+        let bytes = damaged(&good, &mut choices);
+        for policy in [Policy::Strict, Policy::Lenient] {
+            let options = Options {
+                policy,
+                ..Options::default()
+            };
+            let whole = decoded(&bytes, &options, bytes.len().max(1));
+            let pieces = decoded(&bytes, &options, 1 + choices.below(900));
+            assert_eq!(whole, pieces, "seed {seed}");
+            kinds.insert(whole.map_or_else(
+                |e| e.split(' ').next().unwrap_or("").to_string(),
+                |_| "read".into(),
+            ));
+        }
+    }
+    assert!(kinds.len() >= 3, "{kinds:?}");
+}
+
+/// The events of RPG text or an archive of it in pieces of `size` bytes, or the error.
+fn decoded(bytes: &[u8], options: &Options, size: usize) -> Result<Events, String> {
+    let mut out = Recording::default();
+    let mut decoder = Decoder::new(Format::Rpg, options, "memory").map_err(|e| e.to_string())?;
+    for piece in bytes.chunks(size) {
+        decoder.feed(piece, &mut out).map_err(|e| e.to_string())?;
+    }
+    decoder.finish(&mut out).map_err(|e| e.to_string())?;
+    Ok(out.events)
+}
+
 #[test]
 fn a_sample_of_spikes() {
     let options = Options {

@@ -52,7 +52,7 @@ impl Curve {
     }
 
     /// `exp(-alpha h)`, `exp(-beta h)` and `K(h)`.
-    fn parts(&self, h: f64) -> [f64; 3] {
+    pub(crate) fn parts(&self, h: f64) -> [f64; 3] {
         let (e, g) = ((-self.alpha * h).exp(), (-self.beta * h).exp());
         let apart = (self.alpha - self.beta) * h;
         let k = if apart.abs() < 1.0 {

@@ -126,15 +126,17 @@ impl Decoder {
             return Ok((0, true));
         };
         let mut block = Vec::new();
+        let mut broken = None;
         let (used, ended) = match (&mut member.inflate, member.left) {
             (Some(inflate), _) => {
                 block.reserve(BLOCK);
                 let before = inflate.total_in();
                 let status = inflate.decompress_vec(piece.bytes, &mut block, FlushDecompress::None);
-                let status = status
-                    .map_err(|e| report.wrong("zip archive", member.start, "deflated data", e))?;
+                // What came before the break is read first, as it is when that came in an earlier piece.
+                let wrong = |e| report.wrong("zip archive", member.start, "deflated data", e);
+                broken = status.as_ref().err().map(wrong);
                 let used = (inflate.total_in() - before) as usize;
-                (used, status == Status::StreamEnd)
+                (used, matches!(status, Ok(Status::StreamEnd)))
             }
             (None, left) => {
                 let left = left.unwrap_or(0);
@@ -165,6 +167,9 @@ impl Decoder {
             let taken = self.lines.decode(inner, out, report)?;
             self.before += taken as u64;
             self.rest = text[taken..].to_vec();
+        }
+        if let Some(error) = broken {
+            return Err(error);
         }
         if last && !cut && expected.is_some_and(|e| e != sum) {
             let expected = "the checksum that the archive says";

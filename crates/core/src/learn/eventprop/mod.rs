@@ -49,7 +49,7 @@ struct Group {
 /// Groups of samples, whose gradients are added up in order: by the size of the batch alone, so that the bits do not depend on
 /// threads.
 fn groups(samples: usize) -> usize {
-    (samples / 4).clamp(2, 16).min(samples)
+    (samples / 8).clamp(2, 16).min(samples)
 }
 
 impl<R: Lanes> Workspace<R> {
@@ -191,7 +191,9 @@ impl Group {
 }
 
 impl Sums {
+    /// Nothing yet; with room for gradients.
     fn clear<R: Lanes>(&mut self, job: &Job<'_, R>) {
+        self.count_from_zero(job);
         let zero = |list: &mut Vec<f64>, n: usize| {
             list.clear();
             list.resize(n, 0.0);
@@ -204,11 +206,11 @@ impl Sums {
         for (g, p) in self.cells.iter_mut().zip(&job.plan.populations) {
             zero(g, if p.fixed { 0 } else { p.n * p.parameters });
         }
-        self.fired.resize_with(job.plan.populations.len(), Vec::new);
-        for (f, p) in self.fired.iter_mut().zip(&job.plan.populations) {
-            f.clear();
-            f.resize(p.n, 0);
-        }
+    }
+
+    fn count_from_zero<R: Lanes>(&mut self, job: &Job<'_, R>) {
+        let silent = job.plan.populations.iter().map(|p| vec![0; p.n]);
+        self.fired = silent.collect();
         (self.loss, self.correct, self.spikes, self.synops) = (0.0, 0, 0, 0);
     }
 
@@ -305,7 +307,7 @@ fn job<'a, R: Lanes>(
                 let place = format!("readout '{}' under eventprop", net.nodes[p.node].name);
                 return Err(Error::invalid("readout", place, expected, name));
             }
-            membranes = Some(readout::Membranes::new(name, &table, p.n).map_err(at)?);
+            membranes = Some(readout::Membranes::new(name, &table, p.n, p.together).map_err(at)?);
             cells.push(None);
         } else {
             if name == "cuba_lif" && p.node + 1 == net.nodes.len() {
@@ -316,7 +318,7 @@ fn job<'a, R: Lanes>(
                     .abs()
                     .max(f64::MIN_POSITIVE);
                 quiet = Some((
-                    readout::Membranes::new(name, &table, p.n).map_err(at)?,
+                    readout::Membranes::new(name, &table, p.n, p.together).map_err(at)?,
                     rise,
                 ));
             }
@@ -353,7 +355,7 @@ pub fn evaluate<'a, R: Lanes>(
     let (job, labels) = job(net, input, &targets, objective)?;
     let one = |b: usize| -> Result<BatchReport> {
         let (mut sample, mut sums) = (Sample::default(), Sums::default());
-        sums.clear(&job);
+        sums.count_from_zero(&job);
         sample.forward(&job, input.sample(b), false)?;
         let verdict = sample.verdict(&job, labels[b] as usize);
         sums.count(&job, &sample, &verdict);

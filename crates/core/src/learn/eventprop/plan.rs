@@ -126,8 +126,7 @@ impl Plan {
                 n,
                 ways: Vec::new(),
                 output,
-                // A readout of membranes is looked at neuron by neuron.
-                together: fixed && shared && output == Output::Spikes,
+                together: fixed && shared,
                 fixed,
                 parameters,
             });

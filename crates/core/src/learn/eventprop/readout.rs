@@ -28,11 +28,13 @@ pub(super) struct Membranes {
     /// The membrane at rest of each, or of all.
     pub rest: Vec<f64>,
     pub n: usize,
+    /// Whether everything reaches all neurons at the same times, and all have the same parameters.
+    pub together: bool,
 }
 
 impl Membranes {
     /// Of a model of that name.
-    pub fn new(model: &str, params: &[Vec<f64>], n: usize) -> Result<Self> {
+    pub fn new(model: &str, params: &[Vec<f64>], n: usize, together: bool) -> Result<Self> {
         let response = |p: &Vec<f64>| match (model, &p[..]) {
             ("li", &[tau_mem, _, leak]) => Ok((
                 Curve {
@@ -64,7 +66,12 @@ impl Membranes {
         };
         let all: Vec<(Curve, f64)> = params.iter().map(response).collect::<Result<_>>()?;
         let (responses, rest) = all.into_iter().unzip();
-        Ok(Self { responses, rest, n })
+        Ok(Self {
+            responses,
+            rest,
+            n,
+            together,
+        })
     }
 
     fn response(&self, j: usize) -> (&Curve, f64) {
@@ -72,8 +79,14 @@ impl Membranes {
         (&self.responses[k], self.rest[k])
     }
 
-    /// The score of each neuron; arrivals are by neuron.
+    /// The score of each neuron; arrivals are by neuron where they do not run together.
     pub fn scores<R: Float>(&self, loss: Loss, inflow: &Inflow<'_, R>, end: f64) -> Vec<Score> {
+        if self.together && loss == Loss::MaxCrossEntropy {
+            return self.maxima(inflow, end);
+        }
+        if self.together {
+            return self.integrals(inflow, (loss, end));
+        }
         let mut rest = inflow.arrivals;
         let mut one = |j: usize| {
             let count = rest.iter().take_while(|a| a.target as usize == j).count();
@@ -88,6 +101,81 @@ impl Membranes {
             }
         };
         (0..self.n).map(&mut one).collect()
+    }
+
+    /// The largest membranes, with what depends on time computed once.
+    fn maxima<R: Float>(&self, inflow: &Inflow<'_, R>, end: f64) -> Vec<Score> {
+        let (unit, rest) = self.response(0);
+        let start = Score {
+            value: rest,
+            ..Score::default()
+        };
+        let (mut best, mut t) = (vec![start; self.n], 0.0);
+        let (mut a, mut b) = (vec![0.0; self.n], vec![0.0; self.n]);
+        let ends = inflow.arrivals.iter().map(|a| (a.t, Some(a)));
+        for (next, arrival) in ends.chain([(end, None)]) {
+            let h = next - t;
+            let [e, g, k] = unit.parts(h);
+            for j in 0..self.n {
+                let (later_a, later_b) = (a[j] * e + b[j] * k, b[j] * g);
+                let [rises, falls] = [b[j] - unit.alpha * a[j], later_b - unit.alpha * later_a];
+                if rises > 0.0 && falls < 0.0 {
+                    let curve = Curve {
+                        level: rest,
+                        a: a[j],
+                        b: b[j],
+                        ..*unit
+                    };
+                    let turn = curve.turn().filter(|&x| x > 0.0 && x < h);
+                    if let Some(x) = turn.filter(|&x| curve.at(x) > best[j].value) {
+                        best[j] = Score {
+                            value: curve.at(x),
+                            t: t + x,
+                            kink: None,
+                        };
+                    }
+                }
+                if rest + later_a > best[j].value {
+                    best[j] = Score {
+                        value: rest + later_a,
+                        t: next,
+                        kink: arrival.map(|x| (x.way, x.spike, falls)),
+                    };
+                }
+                (a[j], b[j]) = (later_a, later_b);
+            }
+            if let Some(x) = arrival {
+                let way = &inflow.ways[x.way as usize];
+                let add = |(j, b): (usize, &mut f64)| *b += way.weight(x.spike, j) * unit.b;
+                b.iter_mut().enumerate().for_each(add);
+            }
+            t = next;
+        }
+        best
+    }
+
+    /// The means over time, with what depends on time computed once.
+    fn integrals<R: Float>(&self, inflow: &Inflow<'_, R>, (loss, end): (Loss, f64)) -> Vec<Score> {
+        let (unit, rest) = self.response(0);
+        let gamma = rate(loss);
+        let constant = Curve {
+            level: rest,
+            a: 0.0,
+            b: 0.0,
+            ..*unit
+        };
+        let mut sums = vec![constant.integral(gamma, end); self.n];
+        for a in inflow.arrivals {
+            let one = (-gamma * a.t).exp() * unit.integral(gamma, end - a.t);
+            let way = &inflow.ways[a.way as usize];
+            let add = |(j, sum): (usize, &mut f64)| *sum += way.weight(a.spike, j) * one;
+            sums.iter_mut().enumerate().for_each(add);
+        }
+        let score = |sum: f64| Score {
+            value: sum / end,
+            ..Score::default()
+        };
+        sums.into_iter().map(score).collect()
     }
 
     /// The largest membrane of neuron `j`; arrivals are those that reach it.
@@ -172,23 +260,28 @@ impl Membranes {
         out: &mut Outflow<'_>,
     ) {
         for a in inflow.arrivals {
-            let j = a.target as usize;
-            match loss {
-                Loss::MaxCrossEntropy => self.raise(j, a, (&scores[j], by_score[j]), inflow, out),
-                _ => {
-                    let (unit, gamma) = (self.response(j).0, rate(loss));
-                    let (weight, left) = ((-gamma * a.t).exp() / end, end - a.t);
-                    let sum = unit.integral(gamma, left);
-                    let last = (-gamma * left).exp() * unit.at(left);
-                    let by_time = -weight * (gamma * sum + last);
-                    self.send(
-                        j,
-                        a,
-                        [by_score[j] * weight * sum, by_score[j] * by_time],
-                        inflow,
-                        out,
-                    );
-                }
+            let all = if self.together {
+                0..self.n
+            } else {
+                a.target as usize..a.target as usize + 1
+            };
+            if loss == Loss::MaxCrossEntropy {
+                all.for_each(|j| self.raise(j, a, (&scores[j], by_score[j]), inflow, out));
+                continue;
+            }
+            let (unit, gamma) = (self.response(all.start).0, rate(loss));
+            let (weight, left) = ((-gamma * a.t).exp() / end, end - a.t);
+            let sum = unit.integral(gamma, left);
+            let last = (-gamma * left).exp() * unit.at(left);
+            let (by_weight, by_time) = (weight * sum, -weight * (gamma * sum + last));
+            for j in all {
+                self.send(
+                    j,
+                    a,
+                    [by_score[j] * by_weight, by_score[j] * by_time],
+                    inflow,
+                    out,
+                );
             }
         }
     }
