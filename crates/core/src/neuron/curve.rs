@@ -54,11 +54,13 @@ impl Curve {
     /// `exp(-alpha h)`, `exp(-beta h)` and `K(h)`.
     pub(crate) fn parts(&self, h: f64) -> [f64; 3] {
         let (e, g) = ((-self.alpha * h).exp(), (-self.beta * h).exp());
-        let apart = (self.alpha - self.beta) * h;
-        let k = if apart.abs() < 1.0 {
-            h * e * apart.phi1()
+        let apart = self.alpha - self.beta;
+        let k = if apart == 0.0 {
+            h * e
+        } else if (apart * h).abs() < 1.0 {
+            e * (apart * h).exp_m1() / apart
         } else {
-            (g - e) / (self.alpha - self.beta)
+            (g - e) / apart
         };
         [e, g, k]
     }
@@ -73,14 +75,21 @@ impl Curve {
     /// assert!((c.at(h) - (-1.0 + 0.5 * (-50.0 * h).exp() + 60.0 * k)).abs() < 1e-15);
     /// ```
     pub fn at(&self, h: f64) -> f64 {
-        let [e, _, k] = self.parts(h);
-        self.level + self.drift * h + self.a * e + self.b * k
+        self.both(h).0
     }
 
     /// Its derivative at `h`, per second.
     pub fn slope(&self, h: f64) -> f64 {
+        self.both(h).1
+    }
+
+    /// The gap at `h` and its derivative.
+    #[inline]
+    pub fn both(&self, h: f64) -> (f64, f64) {
         let [e, g, k] = self.parts(h);
-        self.drift - self.alpha * self.a * e + self.b * (g - self.alpha * k)
+        let gap = self.level + self.drift * h + self.a * e + self.b * k;
+        let slope = self.drift - self.alpha * self.a * e + self.b * (g - self.alpha * k);
+        (gap, slope)
     }
 
     /// The same curve, `h` seconds later.
@@ -193,22 +202,28 @@ impl Curve {
             }
             high = far;
         }
-        if self.at(high) <= 0.0 || high.is_nan() {
+        let top = self.at(high);
+        if top <= 0.0 || high.is_nan() {
             return None;
         }
+        // A short stretch is nearly straight.
+        let bottom = self.at(low);
+        let straight = low + (high - low) * (bottom / (bottom - top));
         let guess = self.closed().filter(|h| (low..=high).contains(h));
-        let mut h = guess.unwrap_or(0.5 * (low + high));
+        let mut h = guess.unwrap_or(straight);
+        // What the gap is a sum of is known to so much.
+        let rounding = f64::EPSILON * (self.level.abs() + self.a.abs() + self.b.abs() * h);
         for _ in 0..200 {
-            let gap = self.at(h);
+            let (gap, slope) = self.both(h);
             if gap > 0.0 {
                 high = h;
             } else {
                 low = h;
             }
-            let newton = h - gap / self.slope(h);
-            let inside = newton > low && newton < high;
+            let newton = h - gap / slope;
+            let inside = newton >= low && newton <= high;
             let next = if inside { newton } else { 0.5 * (low + high) };
-            if (next - h).abs() <= 2.0 * f64::EPSILON * h || next == low || next == high {
+            if (next - h).abs() <= 2.0 * f64::EPSILON * h || gap.abs() <= rounding {
                 return Some(next);
             }
             h = next;

@@ -302,13 +302,8 @@ impl Membranes {
         // What arrives at the time of the maximum or later has no other part in it.
         let (unit, h) = (self.response(j).0, score.t - a.t);
         if h > 0.0 {
-            self.send(
-                j,
-                a,
-                [by_score * unit.at(h), -by_score * unit.slope(h)],
-                inflow,
-                out,
-            );
+            let (lift, slope) = unit.both(h);
+            self.send(j, a, [by_score * lift, -by_score * slope], inflow, out);
         }
     }
 

@@ -42,44 +42,28 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
             for (i, k) in steps.iter().enumerate() {
                 let arrival = inflow.arrivals.get(i);
                 let end = arrival.map_or(until, |a| a.t);
-                let mut row = [0.0; LANES];
-                if let Some(a) = arrival {
-                    let w = inflow.ways[a.way as usize].row(a.spike, first);
-                    row = std::array::from_fn(|l| w[l].value());
-                }
-                let mut reach = [0.0; LANES];
-                let mut gap = [0.0; LANES];
-                let mut moved = s;
+                let row = match arrival {
+                    Some(a) => *inflow.ways[a.way as usize].row(a.spike, first),
+                    None => [R::ZERO; LANES],
+                };
+                let mut lanes_at = Lanes::default();
                 f64::vectorize(
                     #[inline(always)]
-                    || {
-                        for l in 0..LANES {
-                            let own = lane(&s, l);
-                            reach[l] = M::reach(k, own, 0.0);
-                            put(&mut moved, l, M::flow(k, own, 0.0));
-                        }
-                        for l in 0..LANES {
-                            let jumped = M::jump(k, lane(&moved, l), row[l]);
-                            gap[l] = M::gap(k, &jumped);
-                        }
-                    },
+                    || lanes_at.advance::<R, M, P, K>(k, &s, &row),
                 );
-                if reach[..lanes].iter().any(|&r| r > 0.0) {
-                    for l in (0..lanes).filter(|&l| reach[l] > 0.0) {
+                if lanes_at.reach[..lanes].iter().any(|&r| r > 0.0) {
+                    for l in (0..lanes).filter(|&l| lanes_at.reach[l] > 0.0) {
                         let after = self.cross(first + l, lane(&s, l), (t, end), &mut fired)?;
-                        put(&mut moved, l, after);
-                        gap[l] = M::gap(k, &M::jump(k, after, row[l]));
+                        let jumped = M::jump(k, after, row[l].value());
+                        put(&mut lanes_at.state, l, jumped);
+                        lanes_at.gap[l] = M::gap(k, &jumped);
                     }
                 }
-                s = moved;
-                t = end;
+                (s, t) = (lanes_at.state, end);
+                let gap = lanes_at.gap;
                 let Some(a) = arrival else {
                     break;
                 };
-                for l in 0..LANES {
-                    let jumped = M::jump(k, lane(&s, l), row[l]);
-                    put(&mut s, l, jumped);
-                }
                 let alone = inflow.arrivals.get(i + 1).is_none_or(|next| next.t > a.t);
                 if alone && gap[..lanes].iter().any(|&g| g > 0.0) {
                     for l in (0..lanes).filter(|&l| gap[l] > 0.0) {
@@ -192,10 +176,49 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     }
 }
 
+/// Neurons side by side at the end of an interval.
+struct Lanes<const S: usize> {
+    /// After what arrives then.
+    state: Tile<S>,
+    gap: [f64; LANES],
+    /// The largest gap within the interval.
+    reach: [f64; LANES],
+}
+
+impl<const S: usize> Default for Lanes<S> {
+    fn default() -> Self {
+        Self {
+            state: [[0.0; LANES]; S],
+            gap: [0.0; LANES],
+            reach: [0.0; LANES],
+        }
+    }
+}
+
+impl<const S: usize> Lanes<S> {
+    #[inline(always)]
+    fn advance<R: Float, M: Neuron<S, P, K>, const P: usize, const K: usize>(
+        &mut self,
+        k: &[f64; K],
+        s: &Tile<S>,
+        row: &[R; LANES],
+    ) {
+        for l in 0..LANES {
+            let own = lane(s, l);
+            self.reach[l] = M::reach(k, own, 0.0);
+            let jumped = M::jump(k, M::flow(k, own, 0.0), row[l].value());
+            put(&mut self.state, l, jumped);
+            self.gap[l] = M::gap(k, &jumped);
+        }
+    }
+}
+
+#[inline(always)]
 fn lane<const S: usize>(tile: &Tile<S>, l: usize) -> [f64; S] {
     std::array::from_fn(|i| tile[i][l])
 }
 
+#[inline(always)]
 fn put<const S: usize>(tile: &mut Tile<S>, l: usize, s: [f64; S]) {
     (0..S).for_each(|i| tile[i][l] = s[i]);
 }
