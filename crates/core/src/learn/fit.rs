@@ -54,7 +54,7 @@ pub struct FitSpec {
     #[serde(default, skip_serializing_if = "Rule::is_default")]
     pub rule: Rule,
     /// Under [`Rule::Eventprop`]: what is added to all weights into a neuron that stays silent for a whole batch, for it has no
-    /// gradient.
+    /// gradient; it follows the schedule of the learning rate.
     #[serde(default)]
     pub wake: f64,
     /// What is minimised.
@@ -159,7 +159,9 @@ impl<R: Lanes> Fit<R> {
         let gradients = self.exact.gradients();
         follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
         if self.spec.wake != 0.0 {
-            self.exact.wake(&mut self.net, self.spec.wake)?;
+            let done = self.optimizer.steps() as usize - 1;
+            let factor = self.spec.optimizer.schedule.factor(done, total);
+            self.exact.wake(&mut self.net, self.spec.wake * factor)?;
         }
         Ok(report)
     }
