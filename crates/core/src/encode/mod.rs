@@ -202,18 +202,7 @@ impl Encoder {
         ids: &[u32],
         at: &Presentation,
     ) -> Result<Input<R>> {
-        if at.steps == 0 || at.steps > MOST_STEPS {
-            let expected = format!("at least one, at most {MOST_STEPS}");
-            return Err(Error::invalid("steps", "the encoder", expected, at.steps));
-        }
-        let width = samples.first().map_or(0, Sample::width);
-        for (i, s) in samples.iter().enumerate() {
-            s.check(i)?;
-            if s.width() != width {
-                let at = format!("sample {i}");
-                return Err(Error::invalid("width", at, width.to_string(), s.width()));
-            }
-        }
+        let width = checked(samples, at)?;
         match self {
             Self::Direct => return direct(samples, at),
             Self::Bin { counted: true } => return self.counts(samples, at),
@@ -295,8 +284,7 @@ impl Encoder {
     /// As [`Encoder::present`]; an encoder that gives currents.
     pub fn times(&self, samples: &[Sample<'_>], ids: &[u32], at: &Presentation) -> Result<Times> {
         let duration = at.steps as f64 * at.dt;
-        let width = samples.first().map_or(0, Sample::width);
-        let inputs = width * self.maps() + self.origin();
+        let inputs = checked(samples, at)? * self.maps() + self.origin();
         if !self.exact() {
             return match self.present::<f32>(samples, ids, at)? {
                 Input::Spikes(s) => Times::from_spikes(&s, at.dt),
@@ -308,11 +296,9 @@ impl Encoder {
                 )),
             };
         }
-        // For what it refuses.
-        self.present::<f32>(samples, ids, at)?;
         let ready = self.ready(samples, at)?;
         let one = |sample: &Sample<'_>| -> Result<Vec<(f64, u32)>> {
-            let mut spikes = Vec::new();
+            let (mut spikes, width) = (Vec::new(), sample.width());
             match (&ready, sample) {
                 (Ready::Values(code), Sample::Values(values)) => {
                     for (i, &x) in values.iter().enumerate() {
@@ -447,6 +433,23 @@ impl Encoder {
         };
         Error::invalid("sample", "the encoder", expected, sample.kind())
     }
+}
+
+/// The width of samples that may be encoded.
+fn checked(samples: &[Sample<'_>], at: &Presentation) -> Result<usize> {
+    if at.steps == 0 || at.steps > MOST_STEPS {
+        let expected = format!("at least one, at most {MOST_STEPS}");
+        return Err(Error::invalid("steps", "the encoder", expected, at.steps));
+    }
+    let width = samples.first().map_or(0, Sample::width);
+    for (i, s) in samples.iter().enumerate() {
+        s.check(i)?;
+        if s.width() != width {
+            let at = format!("sample {i}");
+            return Err(Error::invalid("width", at, width.to_string(), s.width()));
+        }
+    }
+    Ok(width)
 }
 
 /// Counted spikes are a number for each step and channel: in a batch at most as many as fill 8 GiB.
