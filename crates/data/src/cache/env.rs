@@ -60,8 +60,8 @@ mod tests {
             };
             folder(&get)
         };
-        let home = ("HOME", "/home/me");
-        assert_eq!(of(&[home]), Some("/home/me/.cache/cortado".into()));
+        let home = ("HOME", "/somebody");
+        assert_eq!(of(&[home]), Some("/somebody/.cache/cortado".into()));
         let caches = ("XDG_CACHE_HOME", "/var/me");
         assert_eq!(of(&[home, caches]), Some("/var/me/cortado".into()));
         let relative = ("XDG_CACHE_HOME", "me");

@@ -79,6 +79,17 @@ impl Membranes {
         (&self.responses[k], self.rest[k])
     }
 
+    /// The membrane of neuron `j` before anything arrives.
+    fn resting(&self, j: usize) -> Curve {
+        let (unit, rest) = self.response(j);
+        Curve {
+            level: rest,
+            a: 0.0,
+            b: 0.0,
+            ..*unit
+        }
+    }
+
     /// The score of each neuron; arrivals are by neuron where they do not run together.
     pub fn scores<R: Float>(&self, loss: Loss, inflow: &Inflow<'_, R>, end: f64) -> Vec<Score> {
         if self.together && loss == Loss::MaxCrossEntropy {
@@ -156,15 +167,9 @@ impl Membranes {
 
     /// The means over time, with what depends on time computed once.
     fn integrals<R: Float>(&self, inflow: &Inflow<'_, R>, (loss, end): (Loss, f64)) -> Vec<Score> {
-        let (unit, rest) = self.response(0);
+        let unit = self.response(0).0;
         let gamma = rate(loss);
-        let constant = Curve {
-            level: rest,
-            a: 0.0,
-            b: 0.0,
-            ..*unit
-        };
-        let mut sums = vec![constant.integral(gamma, end); self.n];
+        let mut sums = vec![self.resting(0).integral(gamma, end); self.n];
         for a in inflow.arrivals {
             let one = (-gamma * a.t).exp() * unit.integral(gamma, end - a.t);
             let way = &inflow.ways[a.way as usize];
@@ -191,12 +196,7 @@ impl Membranes {
             value: rest,
             ..Score::default()
         };
-        let mut now = Curve {
-            level: rest,
-            a: 0.0,
-            b: 0.0,
-            ..*unit
-        };
+        let mut now = self.resting(j);
         let mut t = 0.0;
         let ends = arrivals.map(|a| (a.t, Some(a))).chain([(end, None)]);
         for (next, arrival) in ends {
@@ -235,19 +235,13 @@ impl Membranes {
         inflow: &Inflow<'_, R>,
         (loss, end): (Loss, f64),
     ) -> f64 {
-        let (unit, rest) = self.response(j);
+        let unit = self.response(j).0;
         let gamma = rate(loss);
-        let constant = Curve {
-            level: rest,
-            a: 0.0,
-            b: 0.0,
-            ..*unit
-        };
         let sum = arrivals.iter().map(|a| {
             let w = inflow.ways[a.way as usize].weight(a.spike, j);
             w * (-gamma * a.t).exp() * unit.integral(gamma, end - a.t)
         });
-        (constant.integral(gamma, end) + sum.sum::<f64>()) / end
+        (self.resting(j).integral(gamma, end) + sum.sum::<f64>()) / end
     }
 
     /// Sends the error of the scores to weights, delays and spike times.

@@ -232,60 +232,27 @@ impl Sample {
         arrivals: Vec<Arrival>,
         until: f64,
     ) -> Result<Range<usize>> {
-        let population = &job.plan.populations[p];
         let Some(cells) = &job.cells[p] else {
             return Ok(0..0);
         };
-        let mut train = std::mem::take(&mut self.trains[p]);
-        let before = (train.len(), self.boards[p].starts());
-        let sources: Vec<Source<'_, R>> = population
-            .ways
-            .iter()
-            .map(|w| Source {
-                units: if w.from == p {
-                    &[]
-                } else {
-                    &self.trains[w.from].unit
-                },
-                weights: &job.net.params[w.weight].data,
-                inputs: w.inputs,
-            })
-            .collect();
-        // A population that hears itself reads the spikes that it fired in earlier windows.
-        let own = train.unit.clone();
-        let ways: Vec<Source<'_, R>> = sources
-            .into_iter()
-            .zip(&population.ways)
-            .map(|(s, w)| {
-                if w.from == p {
-                    Source { units: &own, ..s }
-                } else {
-                    s
-                }
-            })
-            .collect();
+        let before = (self.trains[p].len(), self.boards[p].starts());
+        let mut board = std::mem::take(&mut self.boards[p]);
+        let mut fired = Train::default();
         let inflow = Inflow {
             arrivals: &arrivals,
-            ways: &ways,
+            ways: &self.sources(job, p),
         };
         let span = Span {
             until,
             end: job.end,
         };
+        let done = cells.forward(&mut board, &inflow, span, &mut fired);
+        self.boards[p] = board;
+        self.trains[p].extend(&fired);
+        let spikes = before.0..self.trains[p].len();
         let from = self.windows[p].last().map_or(0.0, |w| w.until);
-        let done = cells.forward(&mut self.boards[p], &inflow, span, &mut train);
         let first = self.arrivals[p].len();
         self.arrivals[p].extend_from_slice(&arrivals);
-        let spikes = before.0..train.len();
-        let done = done.and_then(|()| match spikes.end {
-            n if n > MOST => Err(Error::invalid(
-                "spikes",
-                "a sample",
-                format!("at most {MOST}"),
-                n,
-            )),
-            _ => Ok(()),
-        });
         self.windows[p].push(Window {
             from,
             until,
@@ -293,8 +260,12 @@ impl Sample {
             spikes: spikes.clone(),
             starts: before.1..self.boards[p].starts(),
         });
-        self.trains[p] = train;
         done.map_err(|e| named(job, p, e))?;
+        if spikes.end > MOST {
+            let expected = format!("at most {MOST}");
+            let e = Error::invalid("spikes", "a sample", expected, spikes.end);
+            return Err(named(job, p, e));
+        }
         Ok(spikes)
     }
 

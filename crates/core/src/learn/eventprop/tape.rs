@@ -35,6 +35,14 @@ impl Train {
         self.t.len()
     }
 
+    /// Appends what another train holds, which comes later.
+    pub fn extend(&mut self, later: &Self) {
+        self.t.extend_from_slice(&later.t);
+        self.unit.extend_from_slice(&later.unit);
+        self.before.extend_from_slice(&later.before);
+        self.cause.extend_from_slice(&later.cause);
+    }
+
     /// Appends the spikes of a window, ties by number of the neuron.
     pub fn append<const S: usize>(&mut self, fired: &mut Vec<Fired<S>>) {
         fired.sort_by(|a, b| a.t.total_cmp(&b.t).then(a.unit.cmp(&b.unit)));
