@@ -16,11 +16,12 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 14] = embedded![
+const RECIPES: [(&str, &str); 15] = embedded![
     "digits",
     "digits-events",
     "mnist-direct",
     "mnist-latency",
+    "mnist-first-spike",
     "mnist-latency-eventprop",
     "fashion-direct",
     "mnist-conv",

@@ -176,11 +176,16 @@ pub fn presented(
 ) -> cortado::Result<(Batch<f32>, Targets<'static>)> {
     let exact = recipe.train.rule == Rule::Eventprop;
     let same = recipe.augment.keeps_spikes() || round == 0;
-    if exact && same && recipe.augment.distort.is_none() && recipe.data.distort.is_none() {
+    let timed = same || recipe.encoder.exact();
+    if exact && timed && recipe.augment.distort.is_none() && recipe.data.distort.is_none() {
         let at = presentation(recipe, round, recipe.steps);
         let samples: Vec<Sample<'_>> = ids.iter().map(|&i| data.sample(i)).collect();
         let names: Vec<u32> = ids.iter().map(|&i| i as u32).collect();
-        let times = recipe.encoder.times(&samples, &names, &at)?;
+        let mut times = recipe.encoder.times(&samples, &names, &at)?;
+        if !same {
+            let neighbours = recipe.encoder.neighbours(data.features());
+            times = (recipe.augment).apply_to_times(&times, neighbours, &names, &at)?;
+        }
         return Ok((times.into(), targets(recipe, data, ids)?));
     }
     let (input, targets) = batch(recipe, data, ids, round)?;

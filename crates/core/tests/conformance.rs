@@ -1,8 +1,8 @@
 //! The laws that every neuron model keeps, at parameters that are not its defaults.
 
 use cortado::neuron::{
-    AdEx, AdLif, Alif, Convention, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron, Output,
-    Reset, models,
+    AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron,
+    Output, Reset, models,
 };
 use cortado::num::Dual;
 use proptest::prelude::*;
@@ -163,6 +163,7 @@ proptest! {
         laws::<If, 1, 4, 4>(&at, x);
         laws::<Lif, 1, 6, 6>(&at, x);
         laws::<Li, 1, 3, 3>(&at, x);
+        laws::<CubaIf, 2, 5, 7>(&at, x);
         laws::<CubaLif, 2, 7, 9>(&at, x);
         laws::<CubaLi, 2, 4, 9>(&at, x);
         laws::<Alif, 2, 8, 8>(&at, x);

@@ -111,6 +111,7 @@ fn random(seed: u64, dt: f64, model: &str) -> NetworkSpec {
         "lif" => &[("tau_mem", 13e-3), ("v_threshold", 0.9)],
         "alif" => &[("tau_mem", 13e-3), ("tau_adapt", 70e-3), ("beta", 0.2)],
         "if" => &[("v_threshold", 1.1)],
+        "cuba_if" => &[("tau_syn", 4e-3), ("r", 250.0), ("t_ref", 2e-3)],
         _ => &[("tau_mem", 13e-3), ("tau_syn", 4e-3), ("t_ref", 2e-3)],
     };
     let scale = if model == "cuba_lif" { 6.0 } else { 1.6 };
@@ -201,6 +202,7 @@ fn by_event(
 #[test]
 fn the_clock_tends_to_the_events() {
     let (mut all, mut unsettled) = (0, 0);
+    // Not `cuba_if`: without a leak a neuron keeps the lateness of all its spikes.
     for model in ["lif", "cuba_lif", "alif", "if"] {
         for seed in 0..25 {
             let (rate, millis) = (0.02 + 0.01 * (seed % 4) as f64, 60);
@@ -242,8 +244,8 @@ proptest! {
 
     /// Nothing is lost at any time, and pieces give the bits of the whole.
     #[test]
-    fn pieces_are_the_whole_and_nothing_is_lost(seed in 0u64..1000, cuts in prop::collection::vec(0usize..50, 0..8), model in 0usize..4) {
-        let spec = random(seed, 1e-4, ["lif", "cuba_lif", "alif", "if"][model]);
+    fn pieces_are_the_whole_and_nothing_is_lost(seed in 0u64..1000, cuts in prop::collection::vec(0usize..50, 0..8), model in 0usize..5) {
+        let spec = random(seed, 1e-4, ["lif", "cuba_lif", "cuba_if", "alif", "if"][model]);
         let net = Network::<f64>::new(&[9], &spec, seed).unwrap();
         let given = input(seed, 9, 50, 0.04);
         let (_, whole) = by_event(&spec, seed, &given, 50);

@@ -50,6 +50,8 @@ pub fn operations(model: &str, states: u64, convention: &Convention) -> Operatio
         "li" => Operations::new(1, 1),
         // v = b v + x; v > threshold; v -= threshold
         "lif" => Operations::new(1, 3),
+        // i = a i + x; v += i; v > threshold; v -= threshold
+        "cuba_if" => Operations::new(1, 4),
         // i = a i + x; v = b v + i; v > threshold; v -= threshold
         "cuba_lif" => Operations::new(2, 4),
         // v = b v + x; a = rho a; v - beta a > threshold; v -= threshold; a += 1

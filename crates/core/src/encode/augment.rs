@@ -2,6 +2,7 @@
 
 use super::{Distort, Presentation};
 use crate::rng::{Purpose, Rng};
+use crate::sim::event::Times;
 use crate::spikes::Spikes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -68,28 +69,15 @@ impl Augment {
     /// assert_eq!(Augment::default().apply(&one, 2, 0, &at), one);
     /// ```
     pub fn apply(&self, one: &Spikes, neighbours: usize, id: u32, at: &Presentation) -> Spikes {
-        let mut rng = Rng::new(at.seed, id, Purpose::Augment, at.round);
-        let mut between = |most: f64| (2.0 * rng.uniform() - 1.0) * most;
-        let stretch = 1.0 + between(self.warp);
-        let shift = (between(self.shift) / at.dt).round();
-        let up = between(f64::from(self.channel_shift) + 0.5).round();
-        let most = f64::from(self.channel_shift);
-        let up = up.clamp(-most, most);
-        let map = neighbours.max(1) as f64;
+        let mut change = self.change(neighbours, id, at);
+        let shift = (change.shift / at.dt).round();
         let mut rows = vec![Vec::new(); one.steps];
         for t in 0..one.steps {
-            let moved = (t as f64 * stretch).round() + shift;
+            let moved = (t as f64 * change.stretch).round() + shift;
             for &i in one.row(0, t) {
-                let jitter = match self.channel_jitter {
-                    0.0 => 0.0,
-                    sd => (rng.normal() * sd).round(),
-                };
-                let lost = self.drop > 0.0 && rng.uniform() < self.drop;
-                let first = (f64::from(i) / map).floor() * map;
-                let place = f64::from(i) - first + up + jitter;
-                if !lost && (0.0..one.steps as f64).contains(&moved) && (0.0..map).contains(&place)
-                {
-                    rows[moved as usize].push((first + place) as u32);
+                let channel = change.channel(i);
+                if let Some(i) = channel.filter(|_| (0.0..one.steps as f64).contains(&moved)) {
+                    rows[moved as usize].push(i);
                 }
             }
         }
@@ -100,5 +88,79 @@ impl Augment {
             out.push_row(row.drain(..));
         }
         out
+    }
+
+    /// Changes the spikes of samples that have times and no steps; each sample is drawn as `apply` draws it, but moves by any time.
+    ///
+    /// # Errors
+    /// Another number of names than of samples.
+    pub fn apply_to_times(
+        &self,
+        times: &Times,
+        neighbours: usize,
+        ids: &[u32],
+        at: &Presentation,
+    ) -> Result<Times> {
+        if ids.len() != times.samples() {
+            let expected = times.samples().to_string();
+            return Err(Error::invalid("names", "the samples", expected, ids.len()));
+        }
+        let one = |(b, &id): (usize, &u32)| {
+            let mut change = self.change(neighbours, id, at);
+            let (all, units) = times.sample(b);
+            let spikes = all.iter().zip(units).filter_map(|(&t, &i)| {
+                let (moved, channel) = (t * change.stretch + change.shift, change.channel(i));
+                channel
+                    .filter(|_| (0.0..times.duration).contains(&moved))
+                    .map(|i| (moved, i))
+            });
+            spikes.collect()
+        };
+        let samples: Vec<_> = ids.iter().enumerate().map(one).collect();
+        Times::new(times.width, times.duration, samples)
+    }
+
+    fn change(&self, neighbours: usize, id: u32, at: &Presentation) -> Change<'_> {
+        let mut rng = Rng::new(at.seed, id, Purpose::Augment, at.round);
+        let mut between = |most: f64| (2.0 * rng.uniform() - 1.0) * most;
+        let (stretch, shift) = (1.0 + between(self.warp), between(self.shift));
+        let most = f64::from(self.channel_shift);
+        let up = between(most + 0.5).round().clamp(-most, most);
+        Change {
+            of: self,
+            rng,
+            stretch,
+            shift,
+            up,
+            map: neighbours.max(1) as f64,
+        }
+    }
+}
+
+/// What happens to one sample.
+struct Change<'a> {
+    of: &'a Augment,
+    rng: Rng,
+    stretch: f64,
+    /// Seconds.
+    shift: f64,
+    /// Channels.
+    up: f64,
+    /// Channels among which spikes move.
+    map: f64,
+}
+
+impl Change<'_> {
+    /// The channel of a spike of channel `i` now, if it is not lost.
+    fn channel(&mut self, i: u32) -> Option<u32> {
+        let jitter = match self.of.channel_jitter {
+            0.0 => 0.0,
+            sd => (self.rng.normal() * sd).round(),
+        };
+        let lost = self.of.drop > 0.0 && self.rng.uniform() < self.of.drop;
+        let first = (f64::from(i) / self.map).floor() * self.map;
+        let place = f64::from(i) - first + self.up + jitter;
+        let stays = !lost && (0.0..self.map).contains(&place);
+        stays.then_some((first + place) as u32)
     }
 }

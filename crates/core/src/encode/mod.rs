@@ -324,7 +324,7 @@ impl Encoder {
     }
 
     /// Whether it knows times between steps.
-    fn exact(&self) -> bool {
+    pub fn exact(&self) -> bool {
         match self {
             Self::LatencyLinear { .. } | Self::LatencyLog { .. } | Self::Bin { counted: false } => {
                 true

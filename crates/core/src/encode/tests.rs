@@ -1,6 +1,7 @@
 //! Laws of the encoders.
 
 use super::*;
+use crate::sim::event::Times;
 use proptest::prelude::*;
 
 fn spikes(code: &Encoder, values: &[f32], ids: &[u32], round: u64) -> Spikes {
@@ -224,6 +225,20 @@ proptest! {
         }
         prop_assert!((0..12).all(|t| other.row(0, t).windows(2).all(|w| w[0] < w[1])));
         prop_assert_eq!(&augment.apply(&one, 5, 7, &at), &other);
+        // Without steps the same spikes go the same ways.
+        let still = Augment { warp: 0.0, shift: 0.0, ..augment };
+        let times = Times::from_spikes(&one, at.dt).unwrap();
+        let moved = still.apply_to_times(&times, 5, &[7], &at).unwrap();
+        let (t, units) = moved.sample(0);
+        let mut rows = vec![Vec::new(); 12];
+        for (t, &i) in t.iter().zip(units) {
+            rows[(t / at.dt).round() as usize].push(i);
+        }
+        for row in &mut rows {
+            row.sort_unstable();
+            row.dedup();
+        }
+        prop_assert_eq!(still.apply(&one, 5, 7, &at), Spikes::from_rows(1, 12, 10, rows).unwrap());
     }
 }
 

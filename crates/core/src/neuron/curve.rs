@@ -8,7 +8,7 @@ use crate::num::Real;
 /// `integral of exp(-alpha (h - s)) exp(-beta s) ds` over `0..h`, which stays well defined where both rates meet.
 ///
 /// Without drift the slope is zero at most once ([`Curve::turn`]), so that the curve rises on at most one stretch: no crossing
-/// is missed. `drift` stands alone (`a` and `b` are 0), as in the integrate-and-fire neuron.
+/// is missed. So it is with drift where the membrane does not decay (`alpha` is 0), as in integrate-and-fire neurons.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Curve {
     /// What it tends to, drift aside.
@@ -108,6 +108,11 @@ impl Curve {
         if self.b == 0.0 {
             return None;
         }
+        if self.alpha == 0.0 {
+            // drift + b exp(-beta h) = 0
+            let ratio = -self.b / self.drift;
+            return (ratio > 0.0 && ratio.is_finite()).then(|| ratio.ln() / self.beta);
+        }
         // exp(d h) = (1 + d / alpha) / (1 + a d / b) with d = beta - alpha
         let d = self.beta - self.alpha;
         Some(log_ratio(1.0 / self.alpha, d)? - log_ratio(self.a / self.b, d)?)
@@ -165,12 +170,14 @@ impl Curve {
         if start > 0.0 || (start == 0.0 && rises > 0.0) {
             return Some(0.0);
         }
-        if self.alpha == 0.0 {
+        if self.alpha == 0.0 && self.b == 0.0 {
             let h = -start / self.drift;
             return (self.drift > 0.0 && h <= until).then_some(h);
         }
         // A current lifts the membrane by no more than its size over the faster rate.
-        if self.level + self.a.max(0.0) + self.b.max(0.0) / self.alpha.max(self.beta) <= 0.0 {
+        if self.drift <= 0.0
+            && self.level + self.a.max(0.0) + self.b.max(0.0) / self.alpha.max(self.beta) <= 0.0
+        {
             return None;
         }
         let turn = self.turn().filter(|&h| h > 0.0);
@@ -186,16 +193,27 @@ impl Curve {
         }
     }
 
+    /// What it tends to.
+    fn limit(&self) -> f64 {
+        match (self.alpha == 0.0, self.drift == 0.0) {
+            (false, _) => self.level,
+            (true, true) => self.level + self.a + self.b / self.beta,
+            (true, false) => f64::INFINITY.copysign(self.drift),
+        }
+    }
+
     /// The crossing between `low`, where the gap is not positive, and `high`, up to which it rises.
     fn root(&self, low: f64, high: f64) -> Option<f64> {
         let (mut low, mut high) = (low, high);
         if high.is_infinite() {
-            if self.level <= 0.0 {
+            if self.limit() <= 0.0 {
                 return None;
             }
-            let slow = self
-                .alpha
-                .min(if self.b == 0.0 { self.alpha } else { self.beta });
+            let slow = match (self.alpha == 0.0, self.b == 0.0) {
+                (true, _) => self.beta,
+                (_, true) => self.alpha,
+                _ => self.alpha.min(self.beta),
+            };
             let mut far = low + 1.0 / slow;
             while self.at(far) <= 0.0 && far.is_finite() {
                 far += far - low;
@@ -232,8 +250,13 @@ impl Curve {
     }
 
     /// The crossing where one rate is twice the other, the gap then being a square in one exponential (`goeltz2021`); or where
-    /// there is one exponential.
+    /// there is one exponential (without a leak `mostafa2018`).
     fn closed(&self) -> Option<f64> {
+        if self.alpha == 0.0 {
+            // level + a + b (1 - exp(-beta h)) / beta = 0
+            let y = (self.level + self.a) * self.beta / self.b;
+            return (self.drift == 0.0).then(|| -y.ln_1p() / self.beta);
+        }
         if self.b == 0.0 {
             // level + a y = 0
             let y = -self.level / self.a;

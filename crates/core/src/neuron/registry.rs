@@ -1,7 +1,7 @@
 //! The list of models, and the erased form in which the engines hold one.
 
 use super::{
-    AdEx, AdLif, Alif, Convention, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron,
+    AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron,
     NextStep, Refractory, Reset, ResetTime, Spec,
 };
 use crate::kernel::{Backward, Forward, backward, forward};
@@ -97,11 +97,12 @@ where
 }
 
 /// The names of all models.
-pub fn models() -> [&'static Spec; 10] {
+pub fn models() -> [&'static Spec; 11] {
     [
         &<If as Neuron<1, 4, 4>>::SPEC,
         &<Lif as Neuron<1, 6, 6>>::SPEC,
         &<Li as Neuron<1, 3, 3>>::SPEC,
+        &<CubaIf as Neuron<2, 5, 7>>::SPEC,
         &<CubaLif as Neuron<2, 7, 9>>::SPEC,
         &<CubaLi as Neuron<2, 4, 9>>::SPEC,
         &<Alif as Neuron<2, 8, 8>>::SPEC,
@@ -173,6 +174,10 @@ macro_rules! lanes {
                     ("lif", true, false) => erase::<F, Refractory<Lif>, 2, 6, 7>(),
                     ("lif", false, true) => erase::<F, NextStep<Lif>, 2, 6, 6>(),
                     ("lif", true, true) => erase::<F, NextStep<Refractory<Lif>>, 3, 6, 7>(),
+                    ("cuba_if", false, false) => erase::<F, CubaIf, 2, 5, 7>(),
+                    ("cuba_if", true, false) => erase::<F, Refractory<CubaIf>, 3, 5, 8>(),
+                    ("cuba_if", false, true) => erase::<F, NextStep<CubaIf>, 3, 5, 7>(),
+                    ("cuba_if", true, true) => erase::<F, NextStep<Refractory<CubaIf>>, 4, 5, 8>(),
                     ("cuba_lif", false, false) => erase::<F, CubaLif, 2, 7, 9>(),
                     ("cuba_lif", true, false) => erase::<F, Refractory<CubaLif>, 3, 7, 10>(),
                     ("cuba_lif", false, true) => erase::<F, NextStep<CubaLif>, 3, 7, 9>(),

@@ -62,8 +62,7 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
             }
             let first = fired.len();
             let next = loop {
-                let curve = M::curve(&self.cell(j).p, &s, 0.0);
-                let Some(h) = curve.and_then(|c| c.first(span.end - t)) else {
+                let Some(h) = self.ahead(j, &s, span.end - t) else {
                     break f64::INFINITY;
                 };
                 if t + h >= span.until {

@@ -8,7 +8,7 @@
 //! the matrix of the slope.
 
 use super::tape::{Arrival, Fired, Train};
-use crate::neuron::{Alif, Convention, CubaLif, If, Lif, Neuron, Reset};
+use crate::neuron::{Alif, Convention, CubaIf, CubaLif, If, Lif, Neuron, Reset};
 use crate::num::{Dual, Float};
 use crate::{Error, Result};
 use std::marker::PhantomData;
@@ -196,6 +196,7 @@ pub(super) fn cells<R: Float>(
     params: &[Vec<f64>],
     n: usize,
     (reset, together): (Reset, bool),
+    end: f64,
 ) -> Result<Box<dyn Cells<R>>> {
     let wrong = |expected: &str| {
         Err(Error::invalid(
@@ -205,21 +206,20 @@ pub(super) fn cells<R: Float>(
             format!("'{model}'"),
         ))
     };
-    let refractory = |p: &Vec<f64>| p.last().is_some_and(|&t| t > 0.0);
-    if params.iter().any(refractory) {
-        return Err(Error::invalid(
-            "t_ref",
-            "eventprop",
-            "0",
-            "a refractory period",
-        ));
+    let held = |p: &Vec<f64>| p.last().copied().unwrap_or(0.0);
+    let once = params.iter().all(|p| held(p) >= end);
+    if let Some(p) = params.iter().find(|p| held(p) > 0.0 && !once) {
+        let expected = format!("0, or {end} s and more: one spike in a sample");
+        return Err(Error::invalid("t_ref", "eventprop", expected, held(p)));
     }
+    let how = (reset, together, once);
     Ok(match model {
-        "if" => Group::<If, 1, 4, 4>::boxed(params, n, (reset, together)),
-        "lif" => Group::<Lif, 1, 6, 6>::boxed(params, n, (reset, together)),
-        "cuba_lif" => Group::<CubaLif, 2, 7, 9>::boxed(params, n, (reset, together)),
-        "alif" => Group::<Alif, 2, 8, 8>::boxed(params, n, (reset, together)),
-        _ => return wrong("if, lif, cuba_lif or alif; li or cuba_li as the readout"),
+        "if" => Group::<If, 1, 4, 4>::boxed(params, n, how),
+        "lif" => Group::<Lif, 1, 6, 6>::boxed(params, n, how),
+        "cuba_if" => Group::<CubaIf, 2, 5, 7>::boxed(params, n, how),
+        "cuba_lif" => Group::<CubaLif, 2, 7, 9>::boxed(params, n, how),
+        "alif" => Group::<Alif, 2, 8, 8>::boxed(params, n, how),
+        _ => return wrong("if, lif, cuba_if, cuba_lif or alif; li or cuba_li as the readout"),
     })
 }
 
@@ -229,6 +229,8 @@ pub(super) struct Group<M, const S: usize, const P: usize, const K: usize> {
     pub(super) reset: Reset,
     /// Whether all neurons have the same parameters and times of arrival.
     pub(super) together: bool,
+    /// Whether a neuron fires once at most in a sample: what happens to it afterwards has no part in anything.
+    pub(super) once: bool,
     /// One for all neurons, or one for each.
     pub(super) cells: Vec<Cell<S, P, K>>,
     pub(super) model: PhantomData<M>,
@@ -337,13 +339,14 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
     fn boxed<R: Float>(
         params: &[Vec<f64>],
         n: usize,
-        (reset, together): (Reset, bool),
+        (reset, together, once): (Reset, bool, bool),
     ) -> Box<dyn Cells<R>> {
         let cell = |p: &Vec<f64>| Cell::new::<M>(std::array::from_fn(|i| p[i]), reset);
         Box::new(Self {
             n,
             reset,
             together,
+            once,
             cells: params.iter().map(cell).collect(),
             model: PhantomData::<M>,
         })
@@ -373,6 +376,13 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
         M::flow(&self.constants(j, h), s, 0.0)
     }
 
+    /// How long neuron `j` takes to fire from state `s`, if it does within `until` and nothing arrives.
+    pub(super) fn ahead(&self, j: usize, s: &[f64; S], until: f64) -> Option<f64> {
+        let done = s[0] == f64::NEG_INFINITY;
+        let curve = M::curve(&self.cell(j).p, s, 0.0).filter(|_| !done);
+        curve.and_then(|c| c.first(until))
+    }
+
     /// The state of neuron `j` at the end of an interval in which it may fire.
     pub(super) fn cross(
         &self,
@@ -381,9 +391,8 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
         (mut t, end): (f64, f64),
         fired: &mut Vec<Fired<S>>,
     ) -> Result<[f64; S]> {
-        let cell = self.cell(j);
         let first = fired.len();
-        while let Some(h) = M::curve(&cell.p, &s, 0.0).and_then(|c| c.first(end - t)) {
+        while let Some(h) = self.ahead(j, &s, end - t) {
             // One that falls on the next arrival is left to that.
             if t + h >= end {
                 break;
@@ -410,7 +419,12 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
             before,
             cause,
         });
-        M::reset(&self.cell(j).still, before, 1.0)
+        let mut after = M::reset(&self.cell(j).still, before, 1.0);
+        if self.once {
+            // From there no threshold is reached.
+            after[0] = f64::NEG_INFINITY;
+        }
+        after
     }
 
     /// The state of neuron `j` after the last of the arrivals at one time.

@@ -4,7 +4,7 @@
 //! long as no spike appears or vanishes; the adjoint of the dynamics, run back from event to event, gives that derivative
 //! exactly. A tape holds one entry for each spike: its memory does not grow with time.
 //!
-//! Neurons whose model flows in closed form can be trained: `if`, `lif`, `cuba_lif`, `alif`, behind weights and in loops. Populations
+//! Neurons whose model flows in closed form can be trained: `if`, `lif`, `cuba_if`, `cuba_lif`, `alif`, behind weights and in loops. Populations
 //! of a loop run window by window, a window being the shortest time in which a spike comes back.
 //!
 //! # Deviations
@@ -310,7 +310,7 @@ fn job<'a, R: Lanes>(
             membranes = Some(readout::Membranes::new(name, &table, p.n, p.together).map_err(at)?);
             cells.push(None);
         } else {
-            if name == "cuba_lif" && p.node + 1 == net.nodes.len() {
+            if matches!(name, "cuba_if" | "cuba_lif") && p.node + 1 == net.nodes.len() {
                 let [leak, threshold] =
                     ["v_leak", "v_threshold"].map(|n| population.model.spec().param(n));
                 let volts = |k: Option<usize>| k.map_or(0.0, |k| table[0][k]);
@@ -322,9 +322,9 @@ fn job<'a, R: Lanes>(
                     rise,
                 ));
             }
-            cells.push(Some(
-                cells::cells(name, &table, p.n, (population.reset, p.together)).map_err(at)?,
-            ));
+            let how = (population.reset, p.together);
+            let group = cells::cells(name, &table, p.n, how, input.duration);
+            cells.push(Some(group.map_err(at)?));
         }
     }
     let job = Job {

@@ -44,6 +44,14 @@ impl Membranes {
                 },
                 leak,
             )),
+            ("cuba_if", &[tau_syn, r, ..]) => Ok((
+                Curve {
+                    b: r,
+                    beta: 1.0 / tau_syn,
+                    ..Curve::default()
+                },
+                0.0,
+            )),
             ("cuba_li", &[tau_mem, tau_syn, r, leak])
             | ("cuba_lif", &[tau_mem, tau_syn, r, leak, ..]) => Ok((
                 Curve {

@@ -87,31 +87,36 @@ fn gradients_are_those_of_the_golden_file() {
     assert!(worst.iter().all(|&w| w < 1e-7), "{worst:?}");
 }
 
-/// A network drawn under `seed`: a loop, delays of edges and of weights, two populations, trained parameters.
+/// A network drawn under `seed`: a loop, delays of edges and of weights, two populations, trained parameters; every fifth seed
+/// neurons that fire once.
 fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpec {
-    let params: &[(&str, f64)] = match model {
-        "lif" => &[("tau_mem", 13e-3), ("v_leak", 0.3)],
-        "alif" => &[
+    let mut params = match model {
+        "lif" => vec![("tau_mem", 13e-3), ("v_leak", 0.3)],
+        "alif" => vec![
             ("tau_mem", 13e-3),
             ("tau_adapt", 60e-3),
             ("beta", 0.3),
             ("v_leak", 0.2),
         ],
-        "if" => &[],
-        _ => &[
+        "if" => vec![],
+        "cuba_if" => vec![("tau_syn", 4e-3), ("r", 180.0), ("v_threshold", 1.1)],
+        _ => vec![
             ("tau_mem", 13e-3),
             ("tau_syn", 4e-3),
             ("v_leak", 0.1),
             ("v_threshold", 0.9),
         ],
     };
+    if seed % 5 == 2 {
+        params.push(("t_ref", 1.0));
+    }
     let mut spec = NetworkSpec::new(1e-3)
         .linear("in", 9)
         .linear("rec", 9)
-        .population("a", model, params)
+        .population("a", model, &params)
         .linear("skip", 5)
         .linear("w", 5)
-        .population("b", model, params)
+        .population("b", model, &params)
         .linear("out", 3)
         .population("readout", readout.0, readout.1);
     let late = |node: &str, delay| {
@@ -149,10 +154,9 @@ fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpe
                 delays,
                 ..
             } => {
-                (*scale, *mean) = if model == "cuba_lif" {
-                    (3.0, 1.6)
-                } else {
-                    (0.6, 0.4)
+                (*scale, *mean) = match model {
+                    "cuba_lif" => (3.0, 1.6),
+                    _ => (0.6, 0.4),
                 };
                 if node.name == "rec" {
                     *mean *= -0.2;
@@ -169,6 +173,7 @@ fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpe
                     "lif" => &["tau_mem", "v_leak", "v_threshold", "v_reset"],
                     "alif" => &["tau_mem", "tau_adapt", "beta", "v_threshold"],
                     "if" => &["v_threshold", "v_reset"],
+                    "cuba_if" => &["tau_syn", "r", "v_threshold", "v_reset"],
                     _ => &[
                         "tau_mem",
                         "tau_syn",
@@ -229,7 +234,7 @@ fn gradients_are_differences_of_the_loss() {
         ),
     ];
     let (mut checked, mut left_out) = (0, 0);
-    for model in ["cuba_lif", "alif", "lif", "if"] {
+    for model in ["cuba_lif", "cuba_if", "alif", "lif", "if"] {
         for seed in 0..12u64 {
             let (readout, loss) = objectives[seed as usize / 3];
             let mut net = Network::<f64>::new(&[7], &random(seed, model, readout), seed).unwrap();

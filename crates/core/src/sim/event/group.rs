@@ -1,7 +1,7 @@
 //! A population without a clock: every neuron stands at the time at which something last reached it.
 
 use crate::neuron::{
-    AdEx, Alif, Convention, CubaLi, CubaLif, If, Izhikevich, Li, Lif, Neuron, Output, Reset,
+    AdEx, Alif, Convention, CubaIf, CubaLi, CubaLif, If, Izhikevich, Li, Lif, Neuron, Output, Reset,
 };
 use crate::{Error, Result};
 
@@ -73,6 +73,7 @@ pub(super) fn group(model: &str, want: &Wanted<'_>) -> Result<Box<dyn Group>> {
         "if" => Cells::<If, 1, 4, 4>::boxed(want),
         "lif" => Cells::<Lif, 1, 6, 6>::boxed(want),
         "li" => Cells::<Li, 1, 3, 3>::boxed(want),
+        "cuba_if" => Cells::<CubaIf, 2, 5, 7>::boxed(want),
         "cuba_lif" => Cells::<CubaLif, 2, 7, 9>::boxed(want),
         "cuba_li" => Cells::<CubaLi, 2, 4, 9>::boxed(want),
         "alif" => Cells::<Alif, 2, 8, 8>::boxed(want),
