@@ -287,6 +287,7 @@ fn delays_of_weights_hold_spikes_back() {
                 train: false,
                 bounds: None,
                 rate: 1.0,
+                interpolate: None,
             });
         }
         let mut net = Network::<f32>::new(&[2], &spec, 0).unwrap();

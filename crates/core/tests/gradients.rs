@@ -2,7 +2,10 @@
 //! something to differentiate.
 
 use cortado::learn::{Loss, Objective, Rates, Targets, evaluate, gradients};
-use cortado::network::{DelayedEdge, EdgeSpec, Network, NetworkSpec, NodeKind, Pair, Window};
+use cortado::network::{
+    DelayedEdge, Delays, Draw, EdgeSpec, Interpolation, Network, NetworkSpec, NodeKind, Pair,
+    Values, Window,
+};
 use cortado::neuron::{Arrivals, Convention, Decay, Gain, Output, Pulse, Reset, ResetTime, models};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::Input;
@@ -463,4 +466,56 @@ fn the_van_rossum_distance_is_that_of_its_closed_form() {
             .to_string()
             .contains("expected spikes, got classes")
     );
+}
+
+/// Weights that hold spikes back: from the input, behind dropout and an edge with a delay, from values, and in a loop.
+#[test]
+fn of_delays_of_weights() {
+    for interpolate in [Interpolation::Linear, Interpolation::Gaussian(0.9)] {
+        let mut spec = NetworkSpec::new(1e-3)
+            .linear("w1", 8)
+            .population("a", "lif", &[("v_threshold", 0.5)])
+            .recurrent()
+            .node("drop", NodeKind::Dropout { p: 0.3 })
+            .linear("w2", 6)
+            .population("b", "cuba_lif", &[("v_threshold", 0.1)])
+            .linear("out", 3)
+            .population("readout", "li", &[("tau_mem", 5e-3)]);
+        let w2 = spec.nodes.iter().position(|n| n.name == "w2").unwrap();
+        spec.nodes[w2].from = Some(vec![EdgeSpec::Delayed(DelayedEdge {
+            node: "drop".into(),
+            delay: 1e-3,
+        })]);
+        for node in &mut spec.nodes {
+            if let NodeKind::Linear { delays, bias, .. } = &mut node.kind {
+                *bias = node.name == "w2";
+                *delays = Some(Delays {
+                    values: Values::Drawn(Draw::Uniform([0.0, 3e-3])),
+                    train: true,
+                    bounds: Some([0.0, 5e-3]),
+                    rate: 1.0,
+                    interpolate: Some(interpolate),
+                });
+            }
+        }
+        compare("delays", &spikes(7), &[7], &spec, &loss());
+        let data = numbers(SAMPLES * STEPS * 7, 3);
+        let (samples, steps) = (SAMPLES, STEPS);
+        let input = Input::Currents {
+            samples,
+            steps,
+            data,
+        };
+        compare("delays of currents", &input, &[7], &spec, &loss());
+        let data = numbers(SAMPLES * 7, 3);
+        let input = Input::Current {
+            samples,
+            steps,
+            data,
+        };
+        // Behind weights that see the same in all steps.
+        let mut still = NetworkSpec::new(1e-3).linear("first", 5);
+        still.nodes.append(&mut spec.nodes);
+        compare("delays of a current", &input, &[7], &still, &loss());
+    }
 }

@@ -157,6 +157,7 @@ impl<R: Lanes> Workspace<R> {
     ) -> Result<BatchReport> {
         let (samples, steps) = input.extent();
         input.check(net)?;
+        net.check_trained_delays()?;
         objective.loss.clocked()?;
         let targets = targets.into();
         objective.loss.check(net, (samples, steps), &targets)?;

@@ -133,6 +133,9 @@ impl<R: Lanes> Fit<R> {
     ) -> Result<BatchReport> {
         self.refuse(Rule::Bptt)?;
         let done = self.optimizer.steps();
+        let epochs = self.spec.epochs.max(1);
+        let epoch = done as usize / (total / epochs).max(1);
+        self.net.progress = epoch as f64 / epochs as f64;
         let report = self
             .workspace
             .run(&self.net, input, targets, &self.spec.objective, done)?;

@@ -3,7 +3,10 @@
 use super::graph::{Edge, resolve};
 use super::param::{Param, Place};
 use super::population::Wanted;
-use super::{Delays, Network, NetworkSpec, Node, NodeKind, Op, Population, Shape, Values, Window};
+use super::{
+    Delays, Interpolation, Network, NetworkSpec, Node, NodeKind, Op, Population, Shape, Values,
+    Window,
+};
 use crate::neuron::Lanes;
 use crate::rng::{Purpose, Rng};
 use crate::synapse::{Conv, Delay, Dropout, Linear, Norm, Pool, PoolKind, windows};
@@ -52,6 +55,7 @@ impl<R: Lanes> Network<R> {
             seed,
             form: form(input, spec),
             smooth: false,
+            progress: 0.0,
         };
         for (i, shape) in shapes.iter().enumerate() {
             let op = if i == 0 {
@@ -76,6 +80,7 @@ impl<R: Lanes> Network<R> {
                 read: false,
                 brief: [false; 2],
                 looped: false,
+                taps: None,
             });
         }
         for (i, list) in edges.iter().enumerate() {
@@ -86,6 +91,7 @@ impl<R: Lanes> Network<R> {
         }
         net.merge_images();
         net.mark();
+        net.refresh_taps();
         for node in &net.nodes {
             let stem = &net.nodes[node.stem];
             if !matches!(stem.op, Op::Input | Op::Population(_)) {
@@ -285,9 +291,16 @@ impl<R: Lanes> Network<R> {
             let got = format!("{low} to {high}, {}", spec.rate);
             return Err(Error::invalid("delays", at(), expected, got));
         }
+        if let Some(Interpolation::Gaussian(sigma)) = spec.interpolate
+            && !(0.23..=1e4).contains(&sigma)
+        {
+            let expected = "a width of 0.23 to 10000 steps";
+            return Err(Error::invalid("interpolation", at(), expected, sigma));
+        }
         let values = match &spec.values {
-            Values::One(d) if !spec.train => vec![*d],
-            Values::One(d) => vec![*d; count],
+            // Each weight trains a delay of its own.
+            Values::One(d) => vec![*d; if spec.train { count } else { 1 }],
+            Values::Each(list) if list.len() == 1 && spec.train => vec![list[0]; count],
             Values::Each(list) => list.clone(),
             Values::Drawn(law) => {
                 law.check(at)?;

@@ -77,7 +77,7 @@ impl<R: Lanes> Network<R> {
                 .map(|j| (j, self.nodes[j].looped, reads(j)))
                 .find(|r| !r.2.is_empty());
             let first = match first {
-                Some((j, false, delays)) if delays == [0] => Some(j),
+                Some((j, false, delays)) if delays == [0] && !self.nodes[j].delayed() => Some(j),
                 _ => None,
             };
             let stage = self.stages.iter().find(|s| s.nodes.contains(&i));

@@ -1,6 +1,7 @@
 //! Networks: a directed graph of named nodes in NIR's words, checked when it is built.
 
 mod build;
+mod delays;
 mod graph;
 mod mark;
 mod param;
@@ -14,11 +15,12 @@ pub use param::Param;
 pub(crate) use population::Population;
 pub(crate) use shape::Shape;
 pub use spec::{
-    DelayedEdge, Delays, Draw, EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values, Window,
+    DelayedEdge, Delays, Draw, EdgeSpec, Interpolation, NetworkSpec, NodeKind, NodeSpec, Pair,
+    Values, Window,
 };
 
 use crate::neuron::{Lanes, Output};
-use crate::synapse::{Conv, Dropout, Linear, Norm, Pool};
+use crate::synapse::{Conv, Dropout, Linear, Norm, Pool, Taps};
 
 /// A network: nodes, the edges between them, and the numbers that training moves.
 pub struct Network<R: Lanes> {
@@ -36,6 +38,8 @@ pub struct Network<R: Lanes> {
     pub(crate) form: u64,
     /// Whether spikes are replaced by the surrogate's integral, to check gradients.
     pub smooth: bool,
+    /// The share of training that is done: [`Interpolation::Gaussian`] follows it. [`crate::learn::Fit`] sets it.
+    pub progress: f64,
 }
 
 /// A node.
@@ -61,6 +65,8 @@ pub(crate) struct Node<R: Lanes> {
     pub brief: [bool; 2],
     /// Whether it is part of a loop.
     pub looped: bool,
+    /// In which steps of the clock its weights arrive, if they hold spikes back.
+    pub taps: Option<Taps<R>>,
 }
 
 /// What a node does.
@@ -155,6 +161,7 @@ impl<R: Lanes> Network<R> {
                 p.refresh(&self.params);
             }
         }
+        self.refresh_taps();
     }
 
     pub(crate) fn readout(&self) -> &Node<R> {

@@ -196,6 +196,20 @@ pub struct Delays {
     /// Their learning rate as a multiple of the optimiser's, in seconds.
     #[serde(default = "one")]
     pub rate: f64,
+    /// What the clock makes of a delay that is no whole number of its steps; such a delay is an error if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpolate: Option<Interpolation>,
+}
+
+/// How the clock spreads a weight over the steps around a delay that is no whole number of them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interpolation {
+    /// Over the step before and the step after, the nearer one getting more.
+    Linear,
+    /// In training by a Gaussian around the delay (`hammouamri2024`): its standard deviation starts at that many steps and
+    /// shrinks geometrically to 0.23 over the first quarter of the epochs. Otherwise all to the nearest step.
+    Gaussian(f64),
 }
 
 /// The window of a pooling node.

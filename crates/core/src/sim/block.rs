@@ -6,7 +6,7 @@
 use super::pass::{Pass, Totals};
 use super::population::Cells;
 use super::signal::{Class, Errors, Slot};
-use crate::kernel::View;
+use crate::kernel::{TILE, View};
 use crate::network::{Network, Op, Pace, Stage};
 use crate::neuron::{Lanes, Output};
 use crate::sim::clock::Input;
@@ -94,6 +94,12 @@ impl<R: Lanes> Block<R> {
                 let extent = (slot.samples, self.steps);
                 pass.begin_population(p, i, &mut self.cells[i], fresh, extent);
             }
+            Op::Linear(_) => {
+                if let Some(taps) = pass.taps(i) {
+                    let cells = slot.samples * slot.row / TILE;
+                    slot.ring.begin(taps.longest, cells, self.steps, fresh);
+                }
+            }
             Op::Dropout(d) => {
                 slot.mask.clear();
                 if pass.train {
@@ -123,6 +129,7 @@ impl<R: Lanes> Block<R> {
             Op::Population(_) => Class::Dense,
             Op::Input => self.slots[0].class,
             op => match (op, source()) {
+                (Op::Linear(_), _) if node.taps.is_some() => Class::Dense,
                 (_, Class::Constant) => Class::Constant,
                 (Op::Linear(_), Class::Rows) if node.reader.is_some() => Class::Fused,
                 (Op::Pool(_) | Op::Dropout(_) | Op::Flatten, Class::Rows) => Class::Rows,
@@ -194,7 +201,11 @@ impl<R: Lanes> Block<R> {
         match &node.op {
             Op::Input | Op::Flatten | Op::Population(_) => {}
             Op::Linear(l) => {
-                l.forward(pass.weights(l.weight, l.bias), &source, slot, steps);
+                let weights = pass.weights(l.weight, l.bias);
+                match pass.taps(i) {
+                    None => l.forward(weights, &source, slot, steps),
+                    Some(taps) => l.forward_late(weights, taps, &source, slot, steps),
+                }
             }
             Op::Conv(c) => c.forward(pass.weights(c.weight, c.bias), &source, slot, steps),
             Op::Pool(p) => p.forward(&source, slot, steps),
@@ -329,7 +340,8 @@ impl<R: Lanes> Block<R> {
         let from = &self.slots[edge.node];
         let source = from.signal(edge.delay);
         let constant = from.class == Class::Constant;
-        let steps = if constant { 0..1 } else { steps };
+        let once = constant && self.slots[i].class == Class::Constant;
+        let steps = if once { 0..1 } else { steps };
         let mut into = Errors {
             data: &mut data,
             layout: from.error_layout(),
@@ -344,7 +356,13 @@ impl<R: Lanes> Block<R> {
         };
         let error = self.error(pass, i);
         match &node.op {
-            Op::Linear(l) => l.backward(&pass.transposed[i], error, &mut into, pairs, steps),
+            Op::Linear(l) => match pass.taps(i) {
+                None => l.backward(&pass.transposed[i], error, &mut into, pairs, steps),
+                Some(taps) => {
+                    let (weights, _) = pass.weights(l.weight, None);
+                    l.backward_late(weights, taps, error, &mut into, pairs, steps);
+                }
+            },
             Op::Conv(c) => {
                 let transposed = &pass.transposed[i];
                 c.backward(transposed, error, &mut into, &mut scratch, pairs, steps);
@@ -393,13 +411,14 @@ impl<R: Lanes> Block<R> {
             Op::Linear(l) => {
                 let error = self.error(pass, i);
                 let extent = (samples, steps.end);
-                l.gradient(
-                    error,
-                    &source,
-                    extent,
-                    pairs,
-                    &mut totals.gradients[l.weight],
-                );
+                if let Some(taps) = pass.taps(i) {
+                    let weights = (pass.weights(l.weight, None).0, taps);
+                    let into = totals.late(l);
+                    l.gradient_late(weights, error, &source, extent, pairs, into);
+                } else {
+                    let into = &mut totals.gradients[l.weight];
+                    l.gradient(error, &source, extent, pairs, into);
+                }
                 if let Some(b) = l.bias {
                     crate::synapse::Linear::bias_gradient(error, extent, &mut totals.gradients[b]);
                 }

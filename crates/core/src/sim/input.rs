@@ -109,14 +109,7 @@ impl<R: Float> Input<R> {
                 data[i],
             ));
         }
-        if let Some(node) = net.nodes.iter().find(|n| n.delayed()) {
-            return Err(Error::invalid(
-                "delays of weights",
-                format!("node '{}'", node.name),
-                "the event-driven engine",
-                "the clock",
-            ));
-        }
+        net.check_delays()?;
         if matches!(self, Self::Current { .. }) && net.nodes[0].lead > 0 {
             return Err(Error::invalid(
                 "input",

@@ -4,7 +4,7 @@ use crate::kernel::{TILE, transpose};
 use crate::network::{Network, Op};
 use crate::neuron::Lanes;
 use crate::num::Aligned;
-use crate::synapse::Moments;
+use crate::synapse::{Delay, Linear, Moments, Taps};
 
 /// What all blocks of a run share.
 pub(crate) struct Pass<'a, R: Lanes> {
@@ -23,6 +23,8 @@ pub(crate) struct Pass<'a, R: Lanes> {
     pub moments: Vec<[Vec<f64>; 2]>,
     /// Sums of the errors that pass batch norm, by node.
     pub sums: Vec<Moments>,
+    /// Taps of delayed weights that differ from those of a run, by node; empty if none do.
+    taps: Vec<Option<Taps<R>>>,
 }
 
 /// Sums over the blocks of a group.
@@ -49,6 +51,17 @@ impl<R: Lanes> Totals<R> {
                 .map(|p| Aligned::zeros(p.data.len()))
                 .collect(),
             constants: constants.collect(),
+        }
+    }
+
+    /// The gradients of the weights of a projection, and of their delays if these are trained.
+    pub fn late(&mut self, l: &Linear) -> [&mut [R]; 2] {
+        let Some(Delay::Trained(delay)) = l.delays else {
+            return [&mut self.gradients[l.weight], &mut []];
+        };
+        match self.gradients.get_disjoint_mut([l.weight, delay]) {
+            Ok(both) => both.map(|g| &mut g[..]),
+            Err(_) => [&mut [], &mut []],
         }
     }
 
@@ -79,7 +92,19 @@ impl<'a, R: Lanes> Pass<'a, R> {
             transposed: Vec::new(),
             moments,
             sums,
+            taps: if train {
+                net.training_taps()
+            } else {
+                Vec::new()
+            },
         }
+    }
+
+    /// In which steps the weights of a node arrive, if they hold spikes back.
+    #[inline(always)]
+    pub fn taps(&self, node: usize) -> Option<&Taps<R>> {
+        let own = self.taps.get(node).and_then(Option::as_ref);
+        own.or(self.net.nodes[node].taps.as_ref())
     }
 
     /// Transposes the weights through which errors go back.
@@ -89,7 +114,7 @@ impl<'a, R: Lanes> Pass<'a, R> {
         for (i, node) in self.net.nodes.iter().enumerate() {
             let learns = node.sources.iter().any(|e| self.net.nodes[e.node].learns);
             self.transposed[i] = match &node.op {
-                Op::Linear(l) if learns => {
+                Op::Linear(l) if learns && node.taps.is_none() => {
                     transpose(&self.net.params[l.weight].data, l.inputs, l.outputs)
                 }
                 Op::Conv(c) if learns => c.transposed(&self.net.params[c.weight].data),

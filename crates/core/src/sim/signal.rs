@@ -5,7 +5,7 @@ use crate::network::Node;
 use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
 use crate::spikes::Rows;
-use crate::synapse::Scratch;
+use crate::synapse::{Ring, Scratch};
 
 /// The form of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +131,8 @@ pub(crate) struct Slot<R> {
     /// What dropout multiplies by, `[sample][row]`.
     pub mask: Aligned<R>,
     pub scratch: Scratch<R>,
+    /// What weights that hold spikes back have still to bring.
+    pub ring: Ring<R>,
 }
 
 impl<R: Float> Slot<R> {
@@ -150,6 +152,7 @@ impl<R: Float> Slot<R> {
             steady: Aligned::default(),
             mask: Aligned::default(),
             scratch: Scratch::default(),
+            ring: Ring::default(),
         }
     }
 

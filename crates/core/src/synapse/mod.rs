@@ -4,16 +4,20 @@
 //! its weights, for one block of samples.
 
 mod conv;
+mod delayed;
 mod dense;
 mod dropout;
 mod norm;
 mod pool;
+mod taps;
 
 pub(crate) use conv::Conv;
+pub(crate) use delayed::Ring;
 pub(crate) use dense::{Delay, Linear, Pairs};
 pub(crate) use dropout::Dropout;
 pub(crate) use norm::{Moments, Norm};
 pub(crate) use pool::{Pool, PoolKind};
+pub(crate) use taps::{Kernel, Taps};
 
 /// Memory that a node keeps from call to call.
 #[derive(Clone, Debug, Default)]

@@ -99,6 +99,7 @@ impl Golden {
                     train: true,
                     bounds: None,
                     rate: 1.0,
+                    interpolate: None,
                 });
             }
         }

@@ -130,6 +130,7 @@ fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpe
         train: true,
         bounds: None,
         rate: 1.0,
+        interpolate: None,
     };
     for (name, from) in [
         ("rec", vec![late("a", 2e-3)]),
