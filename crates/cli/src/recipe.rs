@@ -16,7 +16,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 15] = embedded![
+const RECIPES: [(&str, &str); 16] = embedded![
     "digits",
     "digits-events",
     "mnist-direct",
@@ -29,6 +29,7 @@ const RECIPES: [(&str, &str); 15] = embedded![
     "yin-yang",
     "yin-yang-eventprop",
     "fsdd",
+    "fsdd-eventprop-delays",
     "braille",
     "ecg-rpeak",
     "shd"

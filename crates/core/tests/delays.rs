@@ -3,7 +3,7 @@
 
 use cortado::learn::{Loss, Objective, gradients};
 use cortado::network::{
-    DelayedEdge, Delays, EdgeSpec, Interpolation, Network, NetworkSpec, NodeKind, Values,
+    DelayedEdge, Delays, Each, EdgeSpec, Interpolation, Network, NetworkSpec, NodeKind, Values,
 };
 use cortado::neuron::{Lanes, Pulse};
 use cortado::rng::{Purpose, Rng};
@@ -27,11 +27,10 @@ fn lags(n: usize, key: u64, whole: bool) -> Vec<f64> {
 
 fn held(values: Vec<f64>, train: bool, interpolate: Option<Interpolation>) -> Option<Delays> {
     Some(Delays {
-        values: Values::Each(values),
         train,
         bounds: Some([0.0, LONGEST]),
-        rate: 1.0,
         interpolate,
+        ..Delays::from(Values::Each(values))
     })
 }
 
@@ -516,4 +515,45 @@ fn what_cannot_be_is_a_sentence() {
     );
     let narrow = with(held(vec![0.0], false, Some(Interpolation::Gaussian(0.1))));
     assert!(narrow.err().unwrap().to_string().contains("'w.delay'"));
+}
+
+/// The delay of an input is that of all its weights: what comes out is the same, and its gradient is the sum of theirs.
+#[test]
+fn an_axon_is_all_its_synapses() {
+    let linear = Some(Interpolation::Linear);
+    let axons = lags(INPUTS, 4, false);
+    let net = |each: Each| {
+        let mut spec = NetworkSpec::new(DT)
+            .linear("in", HIDDEN)
+            .population("a", "lif", &[("tau_mem", 8e-3), ("v_threshold", 0.2)])
+            .linear("out", 3)
+            .population("readout", "li", &[("tau_mem", 5e-3)]);
+        let values = match each {
+            Each::Input => axons.clone(),
+            Each::Weight => (0..HIDDEN).flat_map(|_| axons.clone()).collect(),
+        };
+        let own = held(values, true, linear).map(|d| Delays { each, ..d });
+        delay(&mut spec, "in", own);
+        Network::<f64>::new(&[INPUTS], &spec, 3).unwrap()
+    };
+    let [axon, synapses] = [Each::Input, Each::Weight].map(net);
+    assert_eq!(axon.param("in.delay").unwrap().shape, [INPUTS]);
+    let input = Input::Spikes(spikes(4, 30, INPUTS, 0.2));
+    let [a, b] = [&axon, &synapses].map(|net| net.run(&input, &[]).unwrap().output);
+    assert_eq!(a, b);
+    let labels: Vec<u32> = vec![0, 1, 2, 1];
+    let objective = Objective::from(Loss::MeanCrossEntropy);
+    let [a, b] = [&axon, &synapses].map(|net| {
+        let (all, _) = gradients(net, &input, &labels, &objective).unwrap();
+        let at = |name: &str| net.params().iter().position(|p| p.name == name).unwrap();
+        [all[at("in.weight")].clone(), all[at("in.delay")].clone()]
+    });
+    close(&a[0], &b[0], 1e-13, "weights");
+    let sums = |i: usize| b[1].iter().skip(i).step_by(INPUTS).sum();
+    close(
+        &a[1],
+        &(0..INPUTS).map(sums).collect::<Vec<f64>>(),
+        1e-12,
+        "delays",
+    );
 }

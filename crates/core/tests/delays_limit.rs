@@ -20,11 +20,8 @@ fn delay(spec: &mut NetworkSpec, name: &str, own: Delays) {
 
 fn fixed(values: Vec<f64>, interpolate: Option<Interpolation>) -> Delays {
     Delays {
-        values: Values::Each(values),
-        train: false,
-        bounds: None,
-        rate: 1.0,
         interpolate,
+        ..Delays::from(Values::Each(values))
     }
 }
 
@@ -164,11 +161,9 @@ fn gradients_tend_to_the_exact_ones() {
             &[("tau_mem", 9e-3), ("tau_syn", 4e-3)],
         );
         let own = Delays {
-            values: Values::Drawn(Draw::Uniform([0.0, 7e-3])),
             train: true,
-            bounds: None,
-            rate: 1.0,
             interpolate: Some(Interpolation::Linear),
+            ..Delays::from(Values::Drawn(Draw::Uniform([0.0, 7e-3])))
         };
         delay(&mut spec, "w", own);
         let mut net = Network::<f64>::new(&[inputs], &spec, 2).unwrap();
@@ -228,12 +223,12 @@ fn coincidences_are_learnt_by_delays() {
         );
         spec.surrogate = cortado::surrogate::Surrogate::default().with_slope(2.0);
         let own = Delays {
-            values: Values::Each(vec![3e-3, 4e-3, 4e-3, 3e-3]),
             train: true,
             bounds: Some([0.0, 12e-3]),
             // Weights all but stand still.
             rate: 2e5,
             interpolate: Some(interpolate),
+            ..Delays::from(Values::Each(vec![3e-3, 4e-3, 4e-3, 3e-3]))
         };
         delay(&mut spec, "w", own);
         let mut net = Network::<f32>::new(&[2], &spec, 0).unwrap();

@@ -282,13 +282,7 @@ fn delays_of_weights_hold_spikes_back() {
             .linear("w", 3)
             .population("p", "lif", &[]);
         if let NodeKind::Linear { delays, .. } = &mut spec.nodes[0].kind {
-            *delays = values.map(|values| Delays {
-                values,
-                train: false,
-                bounds: None,
-                rate: 1.0,
-                interpolate: None,
-            });
+            *delays = values.map(Delays::from);
         }
         let mut net = Network::<f32>::new(&[2], &spec, 0).unwrap();
         net.set("w.weight", &[2.0; 6]).unwrap();

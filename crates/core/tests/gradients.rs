@@ -199,6 +199,11 @@ fn lively(neuron: &str) -> (Vec<(&'static str, f64)>, Vec<&'static str>, f64) {
             vec!["tau_mem", "v_threshold"],
             1.0,
         ),
+        "cuba_if" => (
+            vec![("v_threshold", 0.5)],
+            vec!["tau_syn", "r", "v_threshold"],
+            1.0,
+        ),
         "cuba_lif" => (
             vec![("v_threshold", 0.1)],
             vec!["tau_mem", "tau_syn", "v_threshold"],
@@ -490,11 +495,10 @@ fn of_delays_of_weights() {
             if let NodeKind::Linear { delays, bias, .. } = &mut node.kind {
                 *bias = node.name == "w2";
                 *delays = Some(Delays {
-                    values: Values::Drawn(Draw::Uniform([0.0, 3e-3])),
                     train: true,
                     bounds: Some([0.0, 5e-3]),
-                    rate: 1.0,
                     interpolate: Some(interpolate),
+                    ..Delays::from(Values::Drawn(Draw::Uniform([0.0, 3e-3])))
                 });
             }
         }

@@ -4,8 +4,8 @@ use super::graph::{Edge, resolve};
 use super::param::{Param, Place};
 use super::population::Wanted;
 use super::{
-    Delays, Interpolation, Network, NetworkSpec, Node, NodeKind, Op, Population, Shape, Values,
-    Window,
+    Delays, Each, Interpolation, Network, NetworkSpec, Node, NodeKind, Op, Population, Shape,
+    Values, Window,
 };
 use crate::neuron::Lanes;
 use crate::rng::{Purpose, Rng};
@@ -151,6 +151,9 @@ impl<R: Lanes> Network<R> {
                 let w = weights(&[outputs, inputs], place.clone())?;
                 let weight = self.draw(w, i, inputs, [*mean, *scale]);
                 let delays = match delays {
+                    Some(d) if d.each == Each::Input => {
+                        Some(self.delays(d, i, name("delay"), &[inputs], Place::Plain)?)
+                    }
                     Some(d) => Some(self.delays(d, i, name("delay"), &[outputs, inputs], place)?),
                     None => None,
                 };
@@ -298,7 +301,6 @@ impl<R: Lanes> Network<R> {
             return Err(Error::invalid("interpolation", at(), expected, sigma));
         }
         let values = match &spec.values {
-            // Each weight trains a delay of its own.
             Values::One(d) => vec![*d; if spec.train { count } else { 1 }],
             Values::Each(list) if list.len() == 1 && spec.train => vec![list[0]; count],
             Values::Each(list) => list.clone(),
@@ -309,7 +311,7 @@ impl<R: Lanes> Network<R> {
             }
         };
         if values.len() != count && values.len() != 1 {
-            let expected = format!("one number, or one for each weight of {dims:?}");
+            let expected = format!("one number, or {dims:?}");
             return Err(Error::invalid("delays", at(), expected, values.len()));
         }
         let (low, high) = if spec.train {

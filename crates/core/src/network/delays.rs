@@ -93,7 +93,8 @@ impl<R: Lanes> Network<R> {
         let Some(h) = self.held(node) else {
             return Error::invalid("delay", format!("node '{name}'"), "one", "none");
         };
-        let number = h.delays.places().iter().position(|&p| p == place);
+        let number = self.params[h.linear.weight].places();
+        let number = number.iter().position(|&p| p == place);
         let (output, input) = number.map_or((0, 0), |n| (n / h.linear.inputs, n % h.linear.inputs));
         let dt = self.spec.dt;
         let expected = match h.spec.interpolate {
@@ -108,7 +109,8 @@ impl<R: Lanes> Network<R> {
 
 impl<R: Lanes> Held<'_, R> {
     fn delay(&self, place: usize) -> R {
-        self.delays.data[place.min(self.delays.data.len() - 1)]
+        let all = &self.delays.data;
+        all[Delay::place(all.len(), self.linear.inputs, place)]
     }
 
     fn taps(&self, kernel: Kernel, dt: f64) -> Taps<R> {

@@ -15,8 +15,8 @@ pub use param::Param;
 pub(crate) use population::Population;
 pub(crate) use shape::Shape;
 pub use spec::{
-    DelayedEdge, Delays, Draw, EdgeSpec, Interpolation, NetworkSpec, NodeKind, NodeSpec, Pair,
-    Values, Window,
+    DelayedEdge, Delays, Draw, Each, EdgeSpec, Interpolation, NetworkSpec, NodeKind, NodeSpec,
+    Pair, Values, Window,
 };
 
 use crate::neuron::{Lanes, Output};

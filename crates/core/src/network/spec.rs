@@ -187,7 +187,10 @@ impl NodeKind {
 pub struct Delays {
     /// Seconds: one number for all weights, one for each in the order `[outputs, inputs]`, or a law to draw each from.
     pub values: Values,
-    /// Whether they are trained, each weight its own.
+    /// What has a delay of its own; of inputs there is one number for each.
+    #[serde(default, skip_serializing_if = "Each::is_weight")]
+    pub each: Each,
+    /// Whether they are trained.
     #[serde(default)]
     pub train: bool,
     /// Least and largest delay that training may reach; from 0 to a second if absent.
@@ -199,6 +202,37 @@ pub struct Delays {
     /// What the clock makes of a delay that is no whole number of its steps; such a delay is an error if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpolate: Option<Interpolation>,
+}
+
+impl From<Values> for Delays {
+    /// Delays that stay as they are, whole steps under the clock.
+    fn from(values: Values) -> Self {
+        Self {
+            values,
+            each: Each::Weight,
+            train: false,
+            bounds: None,
+            rate: 1.0,
+            interpolate: None,
+        }
+    }
+}
+
+/// What has a delay of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Each {
+    /// Each weight: a synapse.
+    #[default]
+    Weight,
+    /// Each input, the same for all its weights: an axon.
+    Input,
+}
+
+impl Each {
+    fn is_weight(&self) -> bool {
+        *self == Self::Weight
+    }
 }
 
 /// How the clock spreads a weight over the steps around a delay that is no whole number of them.

@@ -262,10 +262,17 @@ impl Linear {
                         if i < self.inputs {
                             let row = tile * self.inputs + i;
                             let by_weight = &mut by_weight[row * TILE..][..TILE];
+                            let row_of = taps.row(weights, row);
+                            if by_delay.len() == self.inputs {
+                                // One delay for all weights of an input.
+                                let mut all = [R::ZERO; TILE];
+                                row_of.gather(&errors[n..], v, by_weight, &mut all);
+                                by_delay[i] += all.into_iter().fold(R::ZERO, |a, b| a + b);
+                                return;
+                            }
                             let by_delay = by_delay.get_mut(row * TILE..(row + 1) * TILE);
                             let by_delay = by_delay.unwrap_or(&mut []);
-                            taps.row(weights, row)
-                                .gather(&errors[n..], v, by_weight, by_delay);
+                            row_of.gather(&errors[n..], v, by_weight, by_delay);
                         }
                     });
                 }

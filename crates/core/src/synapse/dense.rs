@@ -15,13 +15,26 @@ pub(crate) struct Linear {
     pub outputs: usize,
 }
 
-/// Where the delays of weights stand, in seconds: one number, or one for each weight in the order of the weights.
+/// Where the delays of weights stand, in seconds: one number, one for each input, or one for each weight in the order of the
+/// weights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Delay {
     /// A trained parameter of the network.
     Trained(usize),
     /// One of its buffers.
     Fixed(usize),
+}
+
+impl Delay {
+    /// Where among `count` delays that of the weight at `place` stands, for a projection of so many inputs.
+    #[inline(always)]
+    pub fn place(count: usize, inputs: usize, place: usize) -> usize {
+        match count {
+            1 => 0,
+            n if n == inputs => place / TILE % inputs,
+            _ => place,
+        }
+    }
 }
 
 /// Which steps of an error belong to which steps of a source: error step `t` and source step `t - shift`, never across

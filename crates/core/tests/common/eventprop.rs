@@ -95,11 +95,8 @@ impl Golden {
         for (node, from, to) in ends {
             if let NodeKind::Linear { delays, .. } = &mut spec.nodes[node].kind {
                 *delays = Some(Delays {
-                    values: Values::Each(self.matrix(from, to, 1)),
                     train: true,
-                    bounds: None,
-                    rate: 1.0,
-                    interpolate: None,
+                    ..Delays::from(Values::Each(self.matrix(from, to, 1)))
                 });
             }
         }

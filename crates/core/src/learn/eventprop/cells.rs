@@ -10,6 +10,7 @@
 use super::tape::{Arrival, Fired, Train};
 use crate::neuron::{Alif, Convention, CubaIf, CubaLif, If, Lif, Neuron, Reset};
 use crate::num::{Dual, Float};
+use crate::synapse::Delay;
 use crate::{Error, Result};
 use std::marker::PhantomData;
 
@@ -55,8 +56,8 @@ impl<R: Float> Source<'_, R> {
 pub(super) struct Outflow<'a> {
     /// By way, as the weights stand.
     pub weights: Vec<Vec<f64>>,
-    /// By way, as the delays stand, if they are trained.
-    pub delays: Vec<Option<Vec<f64>>>,
+    /// By way, as the delays stand, if they are trained, and the number of inputs.
+    pub delays: Vec<(Option<Vec<f64>>, usize)>,
     /// By way: the population that it comes from.
     pub from: Vec<usize>,
     /// This population.
@@ -73,7 +74,8 @@ impl Outflow<'_> {
     pub fn late(&mut self, way: u32, spike: u32, place: usize, cost: f64) {
         let way = way as usize;
         self.errors[self.from[way]][spike as usize] += cost;
-        if let Some(delays) = &mut self.delays[way] {
+        if let (Some(delays), inputs) = &mut self.delays[way] {
+            let place = Delay::place(delays.len(), *inputs, place);
             delays[place] += cost;
         }
     }

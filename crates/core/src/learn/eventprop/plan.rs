@@ -48,33 +48,30 @@ pub(super) struct Way {
 impl Way {
     /// Seconds from a spike of `unit` to its arrival at neuron `j`; both as they stand in memory.
     pub fn held<R: Lanes>(&self, net: &Network<R>, unit: u32, j: u32) -> f64 {
-        let data = match self.own {
-            None => return self.delay,
-            Some(Delay::Trained(k)) => &net.params[k].data,
-            Some(Delay::Fixed(k)) => &net.buffers[k].data,
-        };
-        let place = if data.len() == 1 {
-            0
-        } else {
-            place(self.inputs, unit, j)
-        };
+        let data = self.delays(net);
+        if data.is_empty() {
+            return self.delay;
+        }
+        let place = Delay::place(data.len(), self.inputs, place(self.inputs, unit, j));
         self.delay + data[place].value()
     }
 
-    /// Whether each weight has a delay of its own.
-    pub fn single<R: Lanes>(&self, net: &Network<R>) -> bool {
+    fn delays<'n, R: Lanes>(&self, net: &'n Network<R>) -> &'n [R] {
         match self.own {
-            None => false,
-            Some(Delay::Trained(_)) => true,
-            Some(Delay::Fixed(k)) => net.buffers[k].data.len() > 1,
+            None => &[],
+            Some(Delay::Trained(k)) => &net.params[k].data,
+            Some(Delay::Fixed(k)) => &net.buffers[k].data,
         }
+    }
+
+    /// Whether each weight has a delay of its own: a spike does not reach all at once.
+    pub fn single<R: Lanes>(&self, net: &Network<R>) -> bool {
+        self.delays(net).len() > self.inputs
     }
 
     /// The shortest time from a spike to its arrival.
     fn shortest<R: Lanes>(&self, net: &Network<R>, n: usize) -> f64 {
-        if !self.single(net) {
-            return self.held(net, 0, 0);
-        }
+        let n = if self.single(net) { n } else { 1 };
         let all = (0..n as u32).flat_map(|j| (0..self.inputs as u32).map(move |i| (i, j)));
         all.fold(f64::INFINITY, |least, (i, j)| {
             least.min(self.held(net, i, j))

@@ -478,8 +478,8 @@ fn outflow<'e, R: Lanes>(
         delays: ways
             .iter()
             .map(|w| match w.own {
-                Some(Delay::Trained(k)) => Some(taken(k)),
-                _ => None,
+                Some(Delay::Trained(k)) => (Some(taken(k)), w.inputs),
+                _ => (None, w.inputs),
             })
             .collect(),
         from: ways.iter().map(|w| w.from).collect(),
@@ -494,7 +494,7 @@ fn give_back<R: Lanes>(job: &Job<'_, R>, p: usize, sums: &mut Sums, out: Outflow
     let ways = job.plan.populations[p].ways.iter();
     for (w, (weights, delays)) in ways.zip(out.weights.into_iter().zip(out.delays)) {
         sums.params[w.weight] = weights;
-        if let (Some(Delay::Trained(k)), Some(delays)) = (w.own, delays) {
+        if let (Some(Delay::Trained(k)), (Some(delays), _)) = (w.own, delays) {
             sums.params[k] = delays;
         }
     }

@@ -3,7 +3,9 @@
 use super::sample::{Sample, Sums};
 use super::{Workspace, evaluate, job};
 use crate::learn::{Loss, Objective, Targets};
-use crate::network::{DelayedEdge, Delays, Draw, EdgeSpec, Network, NetworkSpec, NodeKind, Values};
+use crate::network::{
+    DelayedEdge, Delays, Draw, Each, EdgeSpec, Network, NetworkSpec, NodeKind, Values,
+};
 use crate::rng::{Purpose, Rng};
 use crate::sim::event::Times;
 
@@ -126,11 +128,13 @@ fn random(seed: u64, model: &str, readout: (&str, &[(&str, f64)])) -> NetworkSpe
         })
     };
     let held = Delays {
-        values: Values::Drawn(Draw::Uniform([1e-3, 9e-3])),
+        each: if seed % 4 < 2 {
+            Each::Weight
+        } else {
+            Each::Input
+        },
         train: true,
-        bounds: None,
-        rate: 1.0,
-        interpolate: None,
+        ..Delays::from(Values::Drawn(Draw::Uniform([1e-3, 9e-3])))
     };
     for (name, from) in [
         ("rec", vec![late("a", 2e-3)]),

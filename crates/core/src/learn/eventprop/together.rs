@@ -141,7 +141,7 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group<M
                         grad[l] += dot(&own, &cell.jump);
                         cost += w[l].value() * dot(&own, &cell.late);
                     }
-                    out.errors[out.from[a.way as usize]][a.spike as usize] += cost;
+                    out.late(a.way, a.spike, at, cost);
                 }
                 let m = &transposed[i];
                 let before = adjoint;

@@ -285,8 +285,12 @@ fn path<R: Lanes>(net: &Network<R>, edge: Edge) -> Result<(usize, usize, Map)> {
                         "sums",
                     );
                 }
-                let held =
-                    |o: usize, i: usize| held[(o * l.inputs + i).min(held.len() - 1)].value();
+                let number = |o: usize, i: usize| match held.len() {
+                    1 => 0,
+                    n if n == l.inputs => i,
+                    _ => o * l.inputs + i,
+                };
+                let held = |o: usize, i: usize| held[number(o, i)].value();
                 let delays = (0..l.inputs).map(|i| (0..n).map(|o| held(o, i)).collect());
                 map.delays = Some(delays.collect());
             }
