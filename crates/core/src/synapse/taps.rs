@@ -58,9 +58,9 @@ impl Kernel {
         })
     }
 
-    /// Steps from the delay to the outermost tap; what lies outside is below 1e-6 of a weight.
+    /// Steps from the delay to the outermost tap: what lies four widths away is left out.
     fn reach(sigma: f64) -> usize {
-        (5.0 * sigma).ceil() as usize
+        (4.0 * sigma).ceil() as usize
     }
 
     /// Taps of a weight.
