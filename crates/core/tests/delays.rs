@@ -514,6 +514,17 @@ fn what_cannot_be_is_a_sentence() {
     assert!(
         trained.to_string().contains("'w.delay'") && trained.to_string().contains("interpolate")
     );
+    // A single weight trains its delay too.
+    let mut spec = NetworkSpec::new(DT)
+        .linear("w", 1)
+        .population("p", "li", &[]);
+    delay(
+        &mut spec,
+        "w",
+        held(vec![2.5e-3], true, Some(Interpolation::Linear)),
+    );
+    let net = Network::<f32>::new(&[1], &spec, 3).unwrap();
+    assert_eq!(net.param("w.delay").unwrap().shape, [1, 1]);
     let narrow = with(held(vec![0.0], false, Some(Interpolation::Gaussian(0.1))));
     assert!(narrow.err().unwrap().to_string().contains("'w.delay'"));
 }

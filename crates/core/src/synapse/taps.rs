@@ -54,7 +54,8 @@ impl Kernel {
         let part = (progress / SHRINKING).clamp(0.0, 1.0);
         Some(Self::Gaussian {
             sigma: first * (LAST_WIDTH / first).powf(part),
-            last: longest.min(MOST_STEPS).ceil() as usize,
+            // Rounding of the quotient is no step.
+            last: (longest.min(MOST_STEPS) - 1e-3).max(0.0).ceil() as usize,
         })
     }
 
@@ -208,6 +209,8 @@ mod tests {
         };
         assert_eq!((sigma(0.0), sigma(0.25), sigma(0.9)), (8.0, 0.23, 0.23));
         assert!((sigma(0.125) - (8.0f64 * 0.23).sqrt()).abs() < 1e-12);
+        let last = Kernel::in_training(spread, 0.0, 25.000001);
+        assert!(matches!(last, Some(Kernel::Gaussian { last: 25, .. })));
         assert_eq!(Kernel::in_training(None, 0.0, 1.0), None);
     }
 
