@@ -324,7 +324,7 @@ impl<R: Lanes> Network<R> {
             return Err(Error::invalid("delay", at(), expected, d));
         }
         let mut param = match values.len() {
-            1 => Param::new(name, vec![1], Place::Plain),
+            1 if !spec.train => Param::new(name, vec![1], Place::Plain),
             _ => Param::new(name, dims.to_vec(), place),
         };
         for (p, &d) in param.places().into_iter().zip(&values) {

@@ -38,7 +38,7 @@ pub struct Network<R: Lanes> {
     pub(crate) form: u64,
     /// Whether spikes are replaced by the surrogate's integral, to check gradients.
     pub smooth: bool,
-    /// The share of training that is done: [`Interpolation::Gaussian`] follows it. [`crate::learn::Fit`] sets it.
+    /// The share of training that is done, which training sets: [`Interpolation::Gaussian`] follows it.
     pub progress: f64,
 }
 

@@ -359,8 +359,8 @@ impl<R: Lanes> Block<R> {
             Op::Linear(l) => match pass.taps(i) {
                 None => l.backward(&pass.transposed[i], error, &mut into, pairs, steps),
                 Some(taps) => {
-                    let (weights, _) = pass.weights(l.weight, None);
-                    l.backward_late(weights, taps, error, &mut into, pairs, steps);
+                    let weights = (pass.weights(l.weight, None).0, taps);
+                    l.backward_late(weights, error, &mut into, pairs, steps);
                 }
             },
             Op::Conv(c) => {

@@ -154,82 +154,119 @@ impl Linear {
         out.ring = ring;
     }
 
-    /// Adds the error of the source: each weight brings back the errors of some steps, all at once. In a loop, where
-    /// there is but one, all samples stand side by side in place of steps.
+    /// Adds the error of the source: each weight brings back errors of later steps. Of all steps at once, or of a single
+    /// one, as in a loop, for all samples at once.
     pub fn backward_late<R: Float>(
         &self,
-        weights: &[R],
-        taps: &Taps<R>,
+        (weights, taps): (&[R], &Taps<R>),
         error: View<'_, R>,
         into: &mut Errors<'_, R>,
         pairs: Pairs,
         steps: Range<usize>,
     ) {
-        let group = if steps.len() == 1 { into.samples } else { 1 };
         for range in pairs.pieces(steps) {
-            for b in (0..into.samples).step_by(group) {
-                let window = Window {
-                    samples: b..b + group,
-                    steps: range.clone(),
-                    first: range.start / pairs.stretch * pairs.stretch,
-                    shift: pairs.shift,
-                };
-                R::vectorize(
-                    #[inline(always)]
-                    || self.bring_back(weights, taps, error, into, &window),
-                );
+            let first = range.start / pairs.stretch * pairs.stretch;
+            let reach = range.start - pairs.shift - first;
+            R::vectorize(
+                #[inline(always)]
+                || match range.len() {
+                    1 => self.step_back((weights, taps), error, into, (range.start, reach), pairs),
+                    _ => self.steps_back((weights, taps), error, into, range, pairs),
+                },
+            );
+        }
+    }
+
+    /// The errors of steps that begin a stretch of backpropagation.
+    #[inline(always)]
+    fn steps_back<R: Float>(
+        &self,
+        (weights, taps): (&[R], &Taps<R>),
+        error: View<'_, R>,
+        into: &mut Errors<'_, R>,
+        range: Range<usize>,
+        pairs: Pairs,
+    ) {
+        let (steps, width) = (range.len(), taps.width);
+        // `[output][step]`, and zeros behind: what would arrive past the end has no error.
+        let row = steps + width - 1;
+        let mut errors = vec![R::ZERO; self.outputs * row];
+        let mut sums = vec![R::ZERO; steps];
+        for b in 0..into.samples {
+            for (j, errors) in errors.chunks_exact_mut(row).enumerate() {
+                for (e, t) in errors.iter_mut().zip(range.clone()) {
+                    *e = error.data[error.at(b, t, j / TILE) + j % TILE];
+                }
+            }
+            for i in 0..self.inputs {
+                sums.fill(R::ZERO);
+                for (tile, errors) in errors.chunks(TILE * row).enumerate() {
+                    let own = taps.row(weights, tile * self.inputs + i);
+                    for (j, errors) in errors.chunks_exact(row).enumerate() {
+                        let (w, first) = (own.weights[j], own.first[j] as usize);
+                        if first >= steps {
+                            continue;
+                        }
+                        let sums = &mut sums[..steps - first];
+                        let errors = &errors[first..];
+                        if own.share.is_empty() {
+                            add_taps(sums, errors, [w]);
+                        }
+                        let (pairs, last) = own.share.as_chunks::<2>();
+                        for (m, two) in pairs.iter().enumerate() {
+                            add_taps(sums, &errors[2 * m..], two.map(|share| w * share[j]));
+                        }
+                        if let [share] = last {
+                            add_taps(sums, &errors[width - 1..], [w * share[j]]);
+                        }
+                    }
+                }
+                for (t, &s) in range.clone().zip(&sums) {
+                    into.data[into.layout.at(b, t - pairs.shift) + i] += s;
+                }
             }
         }
     }
 
+    /// The errors of step `t`, which go back by `reach` steps at most, besides the delay of the edge.
     #[inline(always)]
-    fn bring_back<R: Float>(
+    fn step_back<R: Float>(
         &self,
-        weights: &[R],
-        taps: &Taps<R>,
+        (weights, taps): (&[R], &Taps<R>),
         error: View<'_, R>,
         into: &mut Errors<'_, R>,
-        window: &Window,
+        (t, reach): (usize, usize),
+        pairs: Pairs,
     ) {
-        let (from, to) = (window.steps.start, window.steps.end);
-        let group = window.samples.len();
-        let length = window.steps.len() * group;
-        // `[output][step][sample]`
-        let mut errors = vec![R::ZERO; self.outputs * length];
-        for (n, t) in window.steps.clone().enumerate() {
-            for (s, b) in window.samples.clone().enumerate() {
-                for (j, row) in errors.chunks_exact_mut(length).enumerate() {
-                    row[n * group + s] = error.data[error.at(b, t, j / TILE) + j % TILE];
+        const LANES: usize = 16;
+        let mut errors = vec![[R::ZERO; LANES]; self.outputs];
+        // By lag.
+        let mut sums = vec![[R::ZERO; LANES]; taps.longest + 1];
+        for samples in (0..into.samples).step_by(LANES) {
+            let samples = samples..(samples + LANES).min(into.samples);
+            for (j, errors) in errors.iter_mut().enumerate() {
+                for (e, b) in errors.iter_mut().zip(samples.clone()) {
+                    *e = error.data[error.at(b, t, j / TILE) + j % TILE];
                 }
             }
-        }
-        let earliest = (from - window.shift).saturating_sub(taps.longest);
-        let earliest = earliest.max(window.first);
-        let mut sums = vec![R::ZERO; (to - window.shift - earliest) * group];
-        for i in 0..self.inputs {
-            sums.fill(R::ZERO);
-            for (tile, errors) in errors.chunks(TILE * length).enumerate() {
-                let row = taps.row(weights, tile * self.inputs + i);
-                for (j, errors) in errors.chunks_exact(length).enumerate() {
-                    let (w, first) = (row.weights[j], row.first[j] as usize);
-                    for m in 0..taps.width {
-                        let factor = row.share.get(m).map_or(w, |share| w * share[j]);
-                        let lag = window.shift + first + m;
-                        // Errors of steps whose source is not before the earliest.
-                        let start = from.max(earliest + lag);
-                        if start < to {
-                            let errors = &errors[(start - from) * group..];
-                            let sums = &mut sums[(start - lag - earliest) * group..];
-                            for (s, &e) in sums.iter_mut().zip(errors) {
-                                *s += factor * e;
+            for i in 0..self.inputs {
+                sums.fill([R::ZERO; LANES]);
+                for (tile, errors) in errors.chunks(TILE).enumerate() {
+                    let own = taps.row(weights, tile * self.inputs + i);
+                    for (j, errors) in errors.iter().enumerate() {
+                        let (w, first) = (own.weights[j], own.first[j] as usize);
+                        for (m, sums) in sums[first..][..taps.width].iter_mut().enumerate() {
+                            let factor = own.share.get(m).map_or(w, |share| w * share[j]);
+                            for l in 0..LANES {
+                                sums[l] += factor * errors[l];
                             }
                         }
                     }
                 }
-            }
-            for (n, sums) in sums.chunks_exact(group).enumerate() {
-                for (b, &s) in window.samples.clone().zip(sums) {
-                    into.data[into.layout.at(b, earliest + n) + i] += s;
+                for (lag, sums) in sums.iter().enumerate().take(reach + 1) {
+                    for (&s, b) in sums.iter().zip(samples.clone()) {
+                        into.data[into.layout.at(b, t - pairs.shift - lag) + i] += s;
+                    }
                 }
             }
         }
@@ -281,12 +318,16 @@ impl Linear {
     }
 }
 
-/// Some steps of some samples whose errors go back together.
-struct Window {
-    samples: Range<usize>,
-    steps: Range<usize>,
-    /// The first step of the stretch of backpropagation.
-    first: usize,
-    /// The delay of the edge.
-    shift: usize,
+/// Adds the errors of the steps from each on, weighted.
+#[inline(always)]
+fn add_taps<R: Float, const N: usize>(sums: &mut [R], errors: &[R], factors: [R; N]) {
+    let n = sums.len();
+    let errors: [&[R]; N] = std::array::from_fn(|m| &errors[m..][..n]);
+    for t in 0..n {
+        let mut sum = sums[t];
+        for m in 0..N {
+            sum += factors[m] * errors[m][t];
+        }
+        sums[t] = sum;
+    }
 }

@@ -54,13 +54,14 @@ impl Kernel {
         let part = (progress / SHRINKING).clamp(0.0, 1.0);
         Some(Self::Gaussian {
             sigma: first * (LAST_WIDTH / first).powf(part),
-            last: longest.min(MOST_STEPS).ceil() as usize,
+            // Rounding of the quotient is no step.
+            last: (longest.min(MOST_STEPS) - 1e-3).max(0.0).ceil() as usize,
         })
     }
 
-    /// Steps from the delay to the outermost tap; what lies outside is below 1e-6 of a weight.
+    /// Steps from the delay to the outermost tap: what lies four widths away is left out.
     fn reach(sigma: f64) -> usize {
-        (5.0 * sigma).ceil() as usize
+        (4.0 * sigma).ceil() as usize
     }
 
     /// Taps of a weight.
@@ -180,7 +181,7 @@ mod tests {
             gaussian(0.7),
             gaussian(12.5),
         ] {
-            for p in [0.3, 3.141, 11.5, 24.7] {
+            for p in [0.3, 3.25, 11.5, 24.7] {
                 let at = |p| {
                     let taps = Taps::new(TILE, |_| p * 2e-3, kernel, 2e-3);
                     assert!(taps.wrong.is_none() && taps.longest <= 26);
@@ -208,6 +209,8 @@ mod tests {
         };
         assert_eq!((sigma(0.0), sigma(0.25), sigma(0.9)), (8.0, 0.23, 0.23));
         assert!((sigma(0.125) - (8.0f64 * 0.23).sqrt()).abs() < 1e-12);
+        let last = Kernel::in_training(spread, 0.0, 25.000001);
+        assert!(matches!(last, Some(Kernel::Gaussian { last: 25, .. })));
         assert_eq!(Kernel::in_training(None, 0.0, 1.0), None);
     }
 
