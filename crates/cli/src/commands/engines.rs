@@ -1,0 +1,338 @@
+//! `cortado bench engines`: the engine without a clock beside the clock, on one network from little to much activity.
+
+use super::bench::Args;
+use anyhow::{Result, bail};
+use cortado::network::{DelayedEdge, EdgeSpec, Network, NetworkSpec, NodeKind};
+use cortado::rng::{Purpose, Rng};
+use cortado::sim::clock::{Input, Probe};
+use cortado::sim::event::{Engine, Spike, Times};
+use cortado::spikes::Spikes;
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::io::Write;
+use std::time::Instant;
+
+/// What activity is counted in: a neuron is active in a millisecond in which it spikes.
+const CELL: f64 = 1e-3;
+const INPUTS: usize = 700;
+const OUTPUTS: usize = 20;
+
+/// The network at a step of `dt` seconds: loops take a millisecond at any.
+fn network(args: &Args, dt: f64, seed: u64) -> Result<Network<f32>> {
+    let n = args.n.unwrap_or(256);
+    let mut spec = NetworkSpec::new(dt)
+        .linear("fc1", n)
+        .population("hidden", &args.neuron, &[])
+        .recurrent()
+        .linear("fc2", OUTPUTS)
+        .population("readout", &args.neuron, &[]);
+    for node in &mut spec.nodes {
+        if node.name == "hidden_rec" {
+            let node_name = "hidden".into();
+            let edge = DelayedEdge {
+                node: node_name,
+                delay: CELL,
+            };
+            node.from = Some(vec![EdgeSpec::Delayed(edge)]);
+        }
+        if let NodeKind::Linear { scale, mean, .. } = &mut node.kind {
+            (*scale, *mean) = (1.0, if node.name == "hidden_rec" { 0.0 } else { 0.3 });
+        }
+    }
+    Ok(Network::new(&[INPUTS], &spec, seed)?)
+}
+
+/// A Poisson process on each input, active in a share of the milliseconds.
+fn poisson(activity: f64, seconds: f64, seed: u64) -> Result<Times> {
+    let rate = -(1.0 - activity).ln() / CELL;
+    let mut spikes = Vec::new();
+    for i in 0..INPUTS as u32 {
+        let mut rng = Rng::new(seed, i, Purpose::Encode, 0);
+        let mut t = 0.0;
+        loop {
+            t -= (1.0 - rng.uniform()).ln() / rate;
+            if t >= seconds {
+                break;
+            }
+            spikes.push((t, i));
+        }
+    }
+    Ok(Times::new(INPUTS, seconds, [spikes])?)
+}
+
+/// Spikes in the steps that their times fall into.
+fn steps(times: &Times, dt: f64) -> Result<Spikes> {
+    let count = (times.duration / dt).round() as usize;
+    let mut rows = vec![Vec::new(); count];
+    let (at, units) = times.sample(0);
+    for (&t, &i) in at.iter().zip(units) {
+        rows[((t / dt) as usize).min(count - 1)].push(i);
+    }
+    for row in &mut rows {
+        row.sort_unstable();
+        row.dedup();
+    }
+    Ok(Spikes::from_rows(1, count, INPUTS, rows)?)
+}
+
+/// A stream through the engine without a clock: each spike goes in when all before it has happened.
+fn stream(engine: &mut Engine, times: &Times, mut sink: impl FnMut(Spike)) -> Result<()> {
+    engine.reset();
+    let (at, units) = times.sample(0);
+    for (&t, &i) in at.iter().zip(units) {
+        engine.run(t, &mut sink)?;
+        engine.feed(t, i as usize)?;
+    }
+    Ok(engine.run(times.duration, sink)?)
+}
+
+/// The share of milliseconds in which a neuron of a population spikes.
+fn active(engine: &mut Engine, times: &Times, (population, n): (usize, usize)) -> Result<f64> {
+    let cells = (times.duration / CELL).round() as usize;
+    let mut seen = vec![false; n * cells];
+    stream(engine, times, |s| {
+        if s.population == population {
+            seen[s.neuron * cells + ((s.t / CELL) as usize).min(cells - 1)] = true;
+        }
+    })?;
+    Ok(seen.iter().filter(|s| **s).count() as f64 / seen.len() as f64)
+}
+
+/// The same under the clock, and the synaptic events.
+fn active_by_clock(net: &Network<f32>, spikes: &Spikes) -> Result<(f64, f64)> {
+    let probe = Probe {
+        node: "hidden".into(),
+        what: "spikes".into(),
+        neurons: Vec::new(),
+    };
+    let record = net.run(&Input::Spikes(spikes.clone()), &[probe])?;
+    let trace = &record.traces[0];
+    let (n, per) = (trace.neurons, (CELL / net.spec().dt).round() as usize);
+    let cell = |rows: &[f32]| (0..n).filter(|j| (0..rows.len() / n).any(|t| rows[t * n + j] != 0.0)).count();
+    let cells: Vec<usize> = trace.data.chunks(per * n).map(cell).collect();
+    let share = cells.iter().sum::<usize>() as f64 / (cells.len() * n) as f64;
+    let hidden = record.activity[0].spikes;
+    Ok((share, (spikes.count() * n + hidden * (n + OUTPUTS)) as f64))
+}
+
+/// Scales weights until a population is active in a share of the milliseconds.
+fn tune(net: &mut Network<f32>, weight: &str, population: usize, times: &Times, share: f64) -> Result<()> {
+    let Some(param) = net.param(weight) else {
+        bail!("no parameter '{weight}'");
+    };
+    let start = param.values();
+    let n = [net.inputs(), net.spec().nodes.len(), net.outputs()];
+    let _ = n;
+    let neurons = match population {
+        1 => start.len() / INPUTS,
+        _ => OUTPUTS,
+    };
+    let (mut low, mut high) = (0.01f64.ln(), 1e4f64.ln());
+    for _ in 0..14 {
+        let factor = (0.5 * (low + high)).exp();
+        let scaled: Vec<f32> = start.iter().map(|w| w * factor as f32).collect();
+        net.set(weight, &scaled)?;
+        let share_now = active(&mut Engine::new(net)?, times, (population, neurons))?;
+        if share_now < share {
+            low = factor.ln();
+        } else {
+            high = factor.ln();
+        }
+    }
+    Ok(())
+}
+
+/// Quantiles of durations in microseconds: the median, and what 99 of 100 do not exceed.
+fn quantiles(mut took: Vec<f64>) -> [f64; 2] {
+    took.sort_by(f64::total_cmp);
+    [0.5, 0.99].map(|q| took[((took.len() - 1) as f64 * q) as usize] * 1e6)
+}
+
+/// Wall-clock seconds from an input event to the first spike of the readout before the next event, or to the end of all that
+/// happens before that.
+fn event_latency(engine: &mut Engine, times: &Times) -> Result<Vec<f64>> {
+    engine.reset();
+    let (at, units) = times.sample(0);
+    let readout = engine.populations().len() - 1;
+    let mut took = Vec::with_capacity(at.len());
+    for k in 0..at.len() {
+        let next = at.get(k + 1).copied().unwrap_or(times.duration);
+        let (start, mut first) = (Instant::now(), None);
+        engine.feed(at[k], units[k] as usize)?;
+        engine.run(next, |s| {
+            if s.population == readout {
+                first.get_or_insert_with(Instant::now);
+            }
+        })?;
+        let end = first.unwrap_or_else(Instant::now);
+        took.push((end - start).as_secs_f64());
+    }
+    Ok(took)
+}
+
+/// The clock at one step.
+struct Clocked {
+    dt: f64,
+    net: Network<f32>,
+    steps: Vec<Input<f32>>,
+    active: f64,
+    synops: f64,
+}
+
+/// Both engines at one activity.
+fn measure(args: &Args, activity: f64) -> Result<Value> {
+    if !(activity > 0.0 && activity < 1.0) {
+        bail!("--activity: expected shares between 0 and 1, got {activity}");
+    }
+    let seed = args.seed.unwrap_or(1);
+    let cells = args
+        .t
+        .unwrap_or(((40_000.0 / (INPUTS as f64 * activity)) as usize).clamp(100, 2000));
+    let times = poisson(activity, cells as f64 * CELL, seed)?;
+    let mut net = network(args, CELL, seed)?;
+    tune(&mut net, "fc1.weight", 1, &times, activity)?;
+    tune(&mut net, "fc2.weight", 2, &times, activity)?;
+    let mut engine = Engine::new(&net)?;
+    let n = args.n.unwrap_or(256);
+    let reached = active(&mut engine, &times, (1, n))?;
+    let synops = engine.traffic().delivered as f64;
+    let mut clocks = Vec::new();
+    for &dt in &args.dt {
+        let mut other = network(args, dt, seed)?;
+        for param in net.params() {
+            other.set(&param.name, &param.values())?;
+        }
+        let spikes = steps(&times, dt)?;
+        let (active, synops) = active_by_clock(&other, &spikes)?;
+        let steps = (0..spikes.steps).map(|t| Input::Spikes(spikes.slice(t..t + 1)));
+        clocks.push(Clocked {
+            dt,
+            net: other,
+            steps: steps.collect(),
+            active,
+            synops,
+        });
+    }
+    let mut states: Vec<_> = clocks.iter().map(|c| c.net.rest(1)).collect();
+    let mut output = Vec::new();
+    let mut walls = vec![Vec::new(); 1 + clocks.len()];
+    let start = Instant::now();
+    // In turns, so that what else the machine does meets all.
+    while walls[0].len() < args.repeats.max(1) + 1
+        || (start.elapsed().as_secs_f64() < args.budget && walls[0].len() < 1000)
+    {
+        let now = Instant::now();
+        let mut count = 0;
+        stream(&mut engine, &times, |_| count += 1)?;
+        black_box(count);
+        walls[0].push(now.elapsed().as_secs_f64());
+        for (c, clock) in clocks.iter().enumerate() {
+            let now = Instant::now();
+            states[c].reset();
+            for step in &clock.steps {
+                clock.net.stream(&mut states[c], step, &mut output)?;
+            }
+            walls[1 + c].push(now.elapsed().as_secs_f64());
+        }
+    }
+    // The first round warms up.
+    let medians: Vec<f64> = walls
+        .into_iter()
+        .map(|w| quantiles(w[1..].to_vec())[0] * 1e-6)
+        .collect();
+    let latency = quantiles(event_latency(&mut engine, &times)?);
+    let mut by_clock = Vec::new();
+    for (c, clock) in clocks.iter().enumerate() {
+        states[c].reset();
+        let mut took = Vec::with_capacity(clock.steps.len());
+        for step in &clock.steps {
+            let now = Instant::now();
+            clock.net.stream(&mut states[c], step, &mut output)?;
+            took.push(now.elapsed().as_secs_f64());
+        }
+        by_clock.push(json!({
+            "dt": clock.dt, "activity": clock.active, "wall_s": medians[1 + c], "synops": clock.synops,
+            "synops_per_s": clock.synops / medians[1 + c], "latency_us": quantiles(took), "wait_us": 0.5e6 * clock.dt,
+        }));
+    }
+    Ok(json!({
+        "activity": activity, "input_spikes_per_ms": times.count() as f64 / cells as f64, "model_s": times.duration,
+        "event": {
+            "activity": reached, "wall_s": medians[0], "synops": synops,
+            "synops_per_s": synops / medians[0], "latency_us": latency,
+        },
+        "clock": by_clock,
+    }))
+}
+
+/// Where one engine overtakes the other, on a straight line between logarithms.
+fn crossover(rows: &[Value], c: usize) -> Option<f64> {
+    let point = |r: &Value| {
+        let ratio = r["event"]["wall_s"].as_f64()? / r["clock"][c]["wall_s"].as_f64()?;
+        Some((r["activity"].as_f64()?.ln(), ratio.ln()))
+    };
+    let points: Vec<(f64, f64)> = rows.iter().filter_map(point).collect();
+    let pair = points.windows(2).find(|p| p[0].1 <= 0.0 && p[1].1 > 0.0)?;
+    let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
+    Some((x0 - y0 * (x1 - x0) / (y1 - y0)).exp())
+}
+
+/// Runs it.
+pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+    let mut rows = Vec::new();
+    let number = |v: &Value| v.as_f64().unwrap_or(f64::NAN);
+    if !args.json {
+        writeln!(
+            out,
+            "{INPUTS} -> {} recurrent {} -> {OUTPUTS}; activity: share of neurons and milliseconds with a spike",
+            args.n.unwrap_or(256),
+            args.neuron
+        )?;
+        write!(out, "{:>8} {:>9} | {:>8} {:>9} {:>8} {:>8}", "activity", "spikes/ms", "reached", "Msynev/s", "us", "p99 us")?;
+        for dt in &args.dt {
+            write!(out, " | {:>8} {:>9} {:>8} {:>9} {:>6}", format!("dt {dt:e}"), "Msynev/s", "us", "wait us", "ratio")?;
+        }
+        writeln!(out)?;
+    }
+    for &activity in &args.activity {
+        let row = measure(args, activity)?;
+        if args.json {
+            writeln!(out, "{row}")?;
+        } else {
+            let e = &row["event"];
+            write!(
+                out,
+                "{:7.1} % {:9.1} | {:6.2} % {:9.1} {:8.2} {:8.2}",
+                100.0 * activity,
+                number(&row["input_spikes_per_ms"]),
+                100.0 * number(&e["activity"]),
+                1e-6 * number(&e["synops_per_s"]),
+                number(&e["latency_us"][0]),
+                number(&e["latency_us"][1])
+            )?;
+            for c in row["clock"].as_array().into_iter().flatten() {
+                write!(
+                    out,
+                    " | {:6.2} % {:9.1} {:8.2} {:9.0} {:6.2}",
+                    100.0 * number(&c["activity"]),
+                    1e-6 * number(&c["synops_per_s"]),
+                    number(&c["latency_us"][0]),
+                    number(&c["wait_us"]),
+                    number(&c["wall_s"]) / number(&e["wall_s"])
+                )?;
+            }
+            writeln!(out)?;
+        }
+        rows.push(row);
+    }
+    for (c, dt) in args.dt.iter().enumerate() {
+        let at = crossover(&rows, c);
+        if args.json {
+            writeln!(out, "{}", json!({ "dt": dt, "crossover": at }))?;
+        } else {
+            let text = at.map_or("none in this range".into(), |a| format!("{:.2} %", 100.0 * a));
+            writeln!(out, "crossover with the clock at {dt:e} s: {text}")?;
+        }
+    }
+    Ok(())
+}
