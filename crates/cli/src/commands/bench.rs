@@ -52,7 +52,7 @@ pub struct Args {
     )]
     pub activity: Vec<f64>,
     /// engines: steps of the clock in seconds
-    #[arg(long, value_delimiter = ',', default_value = "1e-3,1e-4")]
+    #[arg(long, value_delimiter = ',', default_value = "1e-3,1e-4,1e-5")]
     pub dt: Vec<f64>,
 }
 
@@ -311,7 +311,11 @@ pub fn run(args: &Args) -> Result<()> {
             return super::engines::run(args, &mut out);
         }
         let all = Work::value_variants();
-        let all: Vec<Work> = all.iter().copied().filter(|&w| w != Work::Engines).collect();
+        let all: Vec<Work> = all
+            .iter()
+            .copied()
+            .filter(|&w| w != Work::Engines)
+            .collect();
         let works = args.work.as_ref().map_or(&all[..], std::slice::from_ref);
         if !args.json {
             writeln!(out, "{}", Limits::measure())?;

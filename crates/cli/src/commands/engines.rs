@@ -105,40 +105,62 @@ fn active_by_clock(net: &Network<f32>, spikes: &Spikes) -> Result<(f64, f64)> {
         what: "spikes".into(),
         neurons: Vec::new(),
     };
-    let record = net.run(&Input::Spikes(spikes.clone()), &[probe])?;
-    let trace = &record.traces[0];
-    let (n, per) = (trace.neurons, (CELL / net.spec().dt).round() as usize);
-    let cell = |rows: &[f32]| (0..n).filter(|j| (0..rows.len() / n).any(|t| rows[t * n + j] != 0.0)).count();
-    let cells: Vec<usize> = trace.data.chunks(per * n).map(cell).collect();
-    let share = cells.iter().sum::<usize>() as f64 / (cells.len() * n) as f64;
-    let hidden = record.activity[0].spikes;
-    Ok((share, (spikes.count() * n + hidden * (n + OUTPUTS)) as f64))
+    let (mut state, mut cells, mut active, mut synops) = (net.rest(1), 0, 0, 0);
+    let per = (CELL / net.spec().dt).round() as usize;
+    for start in (0..spikes.steps).step_by(per) {
+        let chunk = spikes.slice(start..(start + per).min(spikes.steps));
+        let given = chunk.count();
+        let record = net.advance(
+            &mut state,
+            &Input::Spikes(chunk),
+            std::slice::from_ref(&probe),
+        )?;
+        let (data, n) = (&record.traces[0].data, record.traces[0].neurons);
+        let fires = |j: &usize| data[*j..].iter().step_by(n).any(|z| *z != 0.0);
+        active += (0..n).filter(fires).count();
+        cells += n;
+        synops += given * n + record.activity[0].spikes * (n + OUTPUTS);
+    }
+    Ok((active as f64 / cells as f64, synops as f64))
 }
 
 /// Scales weights until a population is active in a share of the milliseconds.
-fn tune(net: &mut Network<f32>, weight: &str, population: usize, times: &Times, share: f64) -> Result<()> {
+fn tune(
+    net: &mut Network<f32>,
+    weight: &str,
+    population: usize,
+    times: &Times,
+    share: f64,
+) -> Result<()> {
     let Some(param) = net.param(weight) else {
         bail!("no parameter '{weight}'");
     };
     let start = param.values();
-    let n = [net.inputs(), net.spec().nodes.len(), net.outputs()];
-    let _ = n;
     let neurons = match population {
         1 => start.len() / INPUTS,
         _ => OUTPUTS,
     };
-    let (mut low, mut high) = (0.01f64.ln(), 1e4f64.ln());
-    for _ in 0..14 {
-        let factor = (0.5 * (low + high)).exp();
+    let mut scaled = |factor: f64| -> Result<f64> {
         let scaled: Vec<f32> = start.iter().map(|w| w * factor as f32).collect();
         net.set(weight, &scaled)?;
-        let share_now = active(&mut Engine::new(net)?, times, (population, neurons))?;
-        if share_now < share {
-            low = factor.ln();
+        active(&mut Engine::new(net)?, times, (population, neurons))
+    };
+    let (mut low, mut high) = (0.01f64.ln(), 1e4f64.ln());
+    let mut best = (f64::INFINITY, 1.0);
+    for _ in 0..14 {
+        let middle = 0.5 * (low + high);
+        let reached = scaled(middle.exp())?;
+        let off = (reached / share).ln().abs();
+        if off < best.0 {
+            best = (off, middle.exp());
+        }
+        if reached < share {
+            low = middle;
         } else {
-            high = factor.ln();
+            high = middle;
         }
     }
+    scaled(best.1)?;
     Ok(())
 }
 
@@ -288,9 +310,21 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
             args.n.unwrap_or(256),
             args.neuron
         )?;
-        write!(out, "{:>8} {:>9} | {:>8} {:>9} {:>8} {:>8}", "activity", "spikes/ms", "reached", "Msynev/s", "us", "p99 us")?;
+        write!(
+            out,
+            "{:>8} {:>9} | {:>8} {:>9} {:>8} {:>8}",
+            "activity", "spikes/ms", "reached", "Msynev/s", "us", "p99 us"
+        )?;
         for dt in &args.dt {
-            write!(out, " | {:>8} {:>9} {:>8} {:>9} {:>6}", format!("dt {dt:e}"), "Msynev/s", "us", "wait us", "ratio")?;
+            write!(
+                out,
+                " | {:>8} {:>9} {:>8} {:>9} {:>6}",
+                format!("dt {dt:e}"),
+                "Msynev/s",
+                "us",
+                "wait us",
+                "ratio"
+            )?;
         }
         writeln!(out)?;
     }
@@ -330,7 +364,9 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         if args.json {
             writeln!(out, "{}", json!({ "dt": dt, "crossover": at }))?;
         } else {
-            let text = at.map_or("none in this range".into(), |a| format!("{:.2} %", 100.0 * a));
+            let text = at.map_or("none in this range".into(), |a| {
+                format!("{:.2} %", 100.0 * a)
+            });
             writeln!(out, "crossover with the clock at {dt:e} s: {text}")?;
         }
     }

@@ -25,6 +25,11 @@ pub struct Curve {
     pub beta: f64,
 }
 
+#[inline(always)]
+fn positive(x: f64) -> f64 {
+    if x > 0.0 { x } else { 0.0 }
+}
+
 /// `ln(1 + x d) / d`, continued through `d = 0`; nothing where the logarithm has no value.
 fn log_ratio(x: f64, d: f64) -> Option<f64> {
     let small = x * d;
@@ -39,6 +44,7 @@ fn log_ratio(x: f64, d: f64) -> Option<f64> {
 
 impl Curve {
     /// `level + a exp(-alpha h) + c exp(-beta h)`.
+    #[inline(always)]
     pub fn two(level: f64, [a, alpha]: [f64; 2], [c, beta]: [f64; 2]) -> Self {
         // exp(-beta h) = exp(-alpha h) + (alpha - beta) K(h)
         Self {
@@ -186,6 +192,44 @@ impl Curve {
         }
     }
 
+    /// A time that [`Curve::first`] is not before, on a straight line that is steeper than the curve: cheap, and infinite where
+    /// there is certainly no crossing.
+    ///
+    /// ```
+    /// use cortado::neuron::Curve;
+    /// let c = Curve { level: 1.0, a: -2.0, alpha: 50.0, ..Curve::default() };
+    /// assert!(c.sooner() > 9e-3 && c.sooner() < c.first(1.0).unwrap());
+    /// assert_eq!(Curve { level: -0.1, ..c }.sooner(), f64::INFINITY);
+    /// ```
+    #[inline(always)]
+    pub fn sooner(&self) -> f64 {
+        let rise = positive(self.drift) + positive(-self.alpha * self.a) + self.b.abs();
+        // The gap, and where a root is found, are rounded.
+        let scale = self.level.abs() + self.a.abs();
+        let below = positive(-(self.level + self.a) - 1e-12 * scale);
+        if self.never() {
+            f64::INFINITY
+        } else {
+            0.999 * below / rise
+        }
+    }
+
+    /// Whether there is certainly no crossing: a current lifts the membrane by no more than its size over the faster rate.
+    #[inline(always)]
+    pub fn never(&self) -> bool {
+        let faster = if self.alpha > self.beta {
+            self.alpha
+        } else {
+            self.beta
+        };
+        let most = (self.level + positive(self.a)) * faster + positive(self.b);
+        if self.alpha == 0.0 {
+            self.drift <= 0.0
+        } else {
+            most <= 0.0
+        }
+    }
+
     /// The crossing between `low`, where the gap is not positive, and `high`, up to which it rises.
     fn root(&self, low: f64, high: f64) -> Option<f64> {
         let (mut low, mut high) = (low, high);
@@ -295,6 +339,10 @@ mod tests {
                 }
                 (None, found) => prop_assert_eq!(found, None),
             }
+            // The bound holds, and is of some use.
+            let (bound, first) = (c.sooner(), c.first(f64::INFINITY));
+            prop_assert!(first.is_none_or(|h| bound <= h), "{} {:?}", bound, first);
+            prop_assert!(level + a.max(0.0) + b.max(0.0) / alpha.max(c.beta) > 0.0 || bound == f64::INFINITY);
         }
 
         #[test]
