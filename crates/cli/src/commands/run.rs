@@ -1,7 +1,7 @@
 //! `cortado run`: a trained network on files or a stream.
 
 mod arrays;
-mod engine;
+pub mod engine;
 mod latency;
 mod lines;
 mod model;

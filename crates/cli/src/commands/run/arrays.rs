@@ -5,7 +5,7 @@ use super::model::Model;
 use super::presentation;
 use super::source::{As, Source, Timed};
 use anyhow::{Context, Result, bail};
-use cortado::encode::Sample;
+use cortado::encode::{Encoder, Sample};
 use cortado::sim::clock::Input;
 use cortado::sim::event::Times;
 use cortado::spikes::Spikes;
@@ -98,11 +98,11 @@ impl<'a> Arrays<'a> {
                     "values need the encoder of a recipe: expected the folder of a run, got that of a checkpoint (or --as currents)"
                 );
             };
-            let maps = recipe.encoder.maps();
-            if self.size.checked_mul(maps) != Some(inputs) {
+            let count = |values: usize| recipe.encoder.shape(&[values]).iter().product::<usize>();
+            if count(self.size) != inputs {
                 bail!(
                     "shape: expected samples of {} values, got {shape:?} (--as says what an array holds)",
-                    inputs / maps.max(1)
+                    (inputs - count(0).min(inputs)) / recipe.encoder.maps().max(1)
                 );
             }
             return Ok(());
@@ -191,8 +191,15 @@ impl Arrays<'_> {
     /// What it holds; spikes of a step are those of the first samples.
     pub fn given(&self) -> Result<Given> {
         let first = self.samples.min(GROUP);
-        let spikes = match self.encode(0, first)? {
-            Input::Spikes(spikes) => spikes.count(),
+        let spikes = match (self.kind, &self.model.recipe) {
+            (As::Spikes, _) => {
+                let data = &self.data[..first * self.size];
+                data.iter().filter(|v| **v != 0.0).count()
+            }
+            (As::Values, Some(recipe)) if recipe.encoder != Encoder::Direct => {
+                let counts = (0..first).map(|i| Ok(self.times(i)?.count()));
+                counts.sum::<Result<usize>>()?
+            }
             _ => return Ok(Given::Currents),
         };
         let rate = spikes as f64 / (first * self.steps[1]) as f64;

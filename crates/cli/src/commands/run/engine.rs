@@ -35,15 +35,15 @@ pub enum Given {
 }
 
 /// Up to so many input spikes in a step the engine without a clock is faster.
-pub const SPARSE: f64 = 0.3;
+pub const SPARSE: f64 = 0.5;
 
 /// Chooses the engine.
 ///
-/// A network trained by spike times runs without a clock, as it was trained. Any other keeps its clock where only a clock can run
-/// it, where steps are asked for (`steps`), where its neurons have no closed form and so go by steps anyway, and for a stream, whose activity is not known
-/// beforehand. What is left goes by what the table of `cortado bench engines` says: an arrival costs the engine without a clock about as
-/// much as a step costs the clock, or twice that, so that it wins below [`SPARSE`] input spikes in a step, whatever the length
-/// of a step is (docs/results.md, "With and without a clock").
+/// A network trained by spike times runs without a clock, as it was trained. Any other keeps its clock where only a clock runs
+/// it, where steps are asked for (`steps`), where its neurons have no closed form and so go by steps anyway, and for a stream,
+/// of which nobody knows how much will come. What is left goes by the table of `cortado bench engines` (docs/results.md, "With
+/// and without a clock"): an arrival costs the engine without a clock about what a step costs the clock, so that it is faster
+/// below [`SPARSE`] input spikes in a step, whatever the length of a step is.
 ///
 /// # Errors
 /// An engine that was asked for and does not run the network.

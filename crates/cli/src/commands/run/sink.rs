@@ -79,7 +79,10 @@ impl Sink {
             path: path.to_path_buf(),
             traces: BTreeMap::new(),
             spikes: Vec::new(),
-            fired: BTreeMap::new(),
+            fired: (!clock)
+                .then(|| ("spikes".into(), Vec::new()))
+                .into_iter()
+                .collect(),
             clock,
             classes: Vec::new(),
             scores: Vec::new(),

@@ -13,13 +13,11 @@ use super::queue::snap;
 use crate::neuron::{Convention, Neuron, Output, Reset};
 use crate::num::Float;
 
-/// States of neurons side by side.
-type Tile<const S: usize> = [[f64; LANES]; S];
-
 /// Neurons of model `M`.
 pub(super) struct Cells<M, const S: usize, const P: usize, const K: usize> {
     n: usize,
-    tiles: Vec<Tile<S>>,
+    /// Each variable of all neurons, in whole tiles.
+    states: [Vec<f64>; S],
     /// The time at which all stand that are not apart.
     together: f64,
     /// The time at which each of the others stands.
@@ -73,40 +71,40 @@ struct Cell<const S: usize> {
 }
 
 #[inline(always)]
-fn lane<const S: usize>(tile: &Tile<S>, l: usize) -> [f64; S] {
-    std::array::from_fn(|i| tile[i][l])
+fn get<const S: usize>(states: &[Vec<f64>; S], j: usize) -> [f64; S] {
+    std::array::from_fn(|i| states[i][j])
 }
 
 #[inline(always)]
-fn put<const S: usize>(tile: &mut Tile<S>, l: usize, s: [f64; S]) {
-    (0..S).for_each(|i| tile[i][l] = s[i]);
+fn put<const S: usize>(states: &mut [Vec<f64>; S], j: usize, s: [f64; S]) {
+    (0..S).for_each(|i| states[i][j] = s[i]);
 }
 
 /// Moves neurons on by the constants of a step, if time has passed, and adds weights.
 #[inline(always)]
 fn side_by_side<M: Neuron<S, P, K>, W: Float, const S: usize, const P: usize, const K: usize>(
-    tiles: &mut [Tile<S>],
+    states: &mut [Vec<f64>; S],
     (k, still): (Option<&[f64; K]>, &[f64; K]),
     weights: &[[W; LANES]],
     drive: &[[f64; LANES]],
 ) {
-    let count = tiles.len();
-    let (weights, drive) = (&weights[..count], &drive[..count]);
+    let (weights, drive) = (weights.as_flattened(), drive.as_flattened());
+    let n = weights.len().min(drive.len());
+    let (weights, drive) = (&weights[..n], &drive[..n]);
+    let mut states = states.each_mut().map(|v| &mut v[..n]);
     match k {
         Some(k) => {
-            for i in 0..count {
-                for l in 0..LANES {
-                    let s = M::flow(k, lane(&tiles[i], l), drive[i][l]);
-                    put(&mut tiles[i], l, M::jump(still, s, weights[i][l].value()));
-                }
+            for j in 0..n {
+                let s = M::flow(k, std::array::from_fn(|i| states[i][j]), drive[j]);
+                let s = M::jump(still, s, weights[j].value());
+                (0..S).for_each(|i| states[i][j] = s[i]);
             }
         }
         None => {
-            for i in 0..count {
-                for l in 0..LANES {
-                    let s = M::jump(still, lane(&tiles[i], l), weights[i][l].value());
-                    put(&mut tiles[i], l, s);
-                }
+            for j in 0..n {
+                let s = std::array::from_fn(|i| states[i][j]);
+                let s = M::jump(still, s, weights[j].value());
+                (0..S).for_each(|i| states[i][j] = s[i]);
             }
         }
     }
@@ -116,12 +114,12 @@ fn side_by_side<M: Neuron<S, P, K>, W: Float, const S: usize, const P: usize, co
 #[inline(always)]
 fn calm<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize>(
     (p, still): (&[f64; P], &[f64; K]),
-    tile: &Tile<S>,
+    tile: &[&[f64; LANES]; S],
     drive: &[f64; LANES],
 ) -> (bool, bool) {
     let (mut silent, mut quiet) = (true, true);
     for l in 0..LANES {
-        let s = lane(tile, l);
+        let s = std::array::from_fn(|i| tile[i][l]);
         silent &= M::gap(still, &s) <= 0.0;
         quiet &= M::curve(p, &s, drive[l]).unwrap_or_default().never();
     }
@@ -139,7 +137,7 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Cells<M
         let tiles = want.n.div_ceil(LANES);
         let mut cells = Self {
             n: want.n,
-            tiles: vec![[[0.0; LANES]; S]; tiles],
+            states: std::array::from_fn(|_| vec![0.0; tiles * LANES]),
             together: 0.0,
             times: vec![0.0; want.n],
             held: vec![f64::NEG_INFINITY; want.n],
@@ -182,7 +180,7 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Cells<M
 
     /// Whether the time of a crossing has a closed form.
     fn closed(&self) -> bool {
-        M::curve(&self.params[0], &lane(&self.tiles[0], 0), 0.0).is_some()
+        M::curve(&self.params[0], &get(&self.states, 0), 0.0).is_some()
     }
 
     fn get(&self, j: usize) -> Cell<S> {
@@ -192,14 +190,14 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Cells<M
             self.together
         };
         Cell {
-            s: lane(&self.tiles[j / LANES], j % LANES),
+            s: get(&self.states, j),
             t,
             held: self.held[j],
         }
     }
 
     fn set(&mut self, j: usize, c: Cell<S>) {
-        put(&mut self.tiles[j / LANES], j % LANES, c.s);
+        put(&mut self.states, j, c.s);
         self.held[j] = c.held;
         if c.t != self.together || c.held >= c.t || self.is_apart[j] {
             self.times[j] = c.t;
@@ -304,17 +302,17 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Cells<M
         let h = t - self.together;
         let k = (h > 0.0).then(|| self.constants(h));
         let still = self.still[0];
-        let (tiles, drive) = (&mut self.tiles[..], &self.drive[..]);
+        let (states, drive) = (&mut self.states, &self.drive[..]);
         f32::vectorize(
             #[inline(always)]
-            || side_by_side::<M, W, S, P, K>(tiles, (k.as_ref(), &still), weights, drive),
+            || side_by_side::<M, W, S, P, K>(states, (k.as_ref(), &still), weights, drive),
         );
         self.together = t;
         // Those that are no longer refractory go on with the others.
         let mut kept = 0;
         for i in 0..self.apart.len() {
             let j = self.apart[i] as usize;
-            put(&mut self.tiles[j / LANES], j % LANES, aside[i]);
+            put(&mut self.states, j, aside[i]);
             self.times[j] = t;
             if self.held[j] >= t {
                 self.apart[kept] = j as u32;
@@ -330,17 +328,20 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Cells<M
     /// Notes bounds for all neurons, and those over threshold in `touched`.
     fn survey(&mut self, t: f64, touched: &mut Vec<u32>) {
         let (p, still, n) = (self.params[0], self.still[0], self.n);
-        let (tiles, drive, agenda) = (&self.tiles[..], &self.drive[..], &mut self.agenda);
+        let (drive, agenda) = (&self.drive[..], &mut self.agenda);
+        let states = self.states.each_ref().map(|v| v.as_chunks::<LANES>().0);
         f32::vectorize(
             #[inline(always)]
             || {
-                for i in 0..tiles.len() {
+                for i in 0..drive.len() {
                     // Lanes beyond the last neuron do nothing.
                     let lanes = LANES.min(n - i * LANES);
-                    let (silent, quiet) = calm::<M, S, P, K>((&p, &still), &tiles[i], &drive[i]);
+                    let tile: [&[f64; LANES]; S] = std::array::from_fn(|v| &states[v][i]);
+                    let one = |l: usize| std::array::from_fn(|v| tile[v][l]);
+                    let (silent, quiet) = calm::<M, S, P, K>((&p, &still), &tile, &drive[i]);
                     if !silent {
                         let above = |l: &usize| {
-                            let gap = M::gap(&still, &lane(&tiles[i], *l));
+                            let gap = M::gap(&still, &one(*l));
                             gap > 0.0 || gap.is_nan()
                         };
                         let over = (0..lanes).filter(above);
@@ -352,7 +353,7 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Cells<M
                     }
                     let mut times = [f64::INFINITY; LANES];
                     for l in 0..LANES {
-                        let curve = M::curve(&p, &lane(&tiles[i], l), drive[i][l]);
+                        let curve = M::curve(&p, &one(l), drive[i][l]);
                         times[l] = t + curve.unwrap_or_default().sooner();
                     }
                     times[lanes..].fill(f64::INFINITY);
@@ -484,11 +485,9 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group
     for Cells<M, S, P, K>
 {
     fn rest(&mut self) {
-        for i in 0..self.tiles.len() {
-            for l in 0..LANES {
-                let s = M::rest(self.of(i * LANES + l));
-                put(&mut self.tiles[i], l, s);
-            }
+        for j in 0..self.states[0].len() {
+            let s = M::rest(self.of(j));
+            put(&mut self.states, j, s);
         }
         self.drive.fill([0.0; LANES]);
         self.together = 0.0;
@@ -632,7 +631,7 @@ impl<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize> Group
     fn copy(&self) -> Box<dyn Group> {
         Box::new(Self {
             n: self.n,
-            tiles: self.tiles.clone(),
+            states: self.states.clone(),
             together: self.together,
             times: self.times.clone(),
             held: self.held.clone(),
