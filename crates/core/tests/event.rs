@@ -474,3 +474,74 @@ fn what_has_no_meaning_without_a_clock_is_refused() {
     let e = engine.run(1.0, |_| {}).unwrap_err().to_string();
     assert!(e.contains("no end"), "{e}");
 }
+
+/// A spike that ends a refractory time at a time that is decimal but for rounding does not wait for ever.
+#[test]
+fn a_refractory_time_ends() {
+    let mut engine = single("lif", &[("t_ref", 0.2)], 5.0);
+    for t in [0.1, 0.2, 0.1 + 0.2, 0.35] {
+        engine.feed(t, 0).unwrap();
+    }
+    // What arrives at the end of it, included, is lost.
+    assert_times(&run(&mut engine, 1.0), &[0.1, 0.35], 0.0);
+}
+
+/// What is kept of membranes is what a fine look at their states says.
+#[test]
+fn membranes_are_watched_exactly() {
+    for model in ["li", "cuba_li"] {
+        let spec = NetworkSpec::new(1e-3).linear("w", 3).population(
+            "p",
+            model,
+            &[("tau_mem", 11e-3), ("v_leak", 0.2)],
+        );
+        let net = Network::<f64>::new(&[5], &spec, 7).unwrap();
+        let given = input(3, 5, 40, 0.1);
+        let fed = |engine: &mut Engine| {
+            for &(t, i) in &given {
+                engine.feed(t as f64 * 1e-3, i).unwrap();
+            }
+        };
+        for rate in [0.0, 30.0] {
+            let mut engine = Engine::new(&net).unwrap();
+            engine.watch(rate).unwrap();
+            fed(&mut engine);
+            engine.run(60e-3, |_| {}).unwrap();
+            let seen = engine.watched().unwrap();
+            // Cut anywhere it is the same.
+            engine.reset();
+            fed(&mut engine);
+            engine.run(17.3e-3, |_| {}).unwrap();
+            let mut other = engine.fork();
+            other.run(60e-3, |_| {}).unwrap();
+            assert_eq!(other.watched().unwrap(), seen);
+            // Midpoints of short intervals.
+            let (mut most, mut sums) = ([f64::NEG_INFINITY; 3], [0.0; 3]);
+            engine.reset();
+            fed(&mut engine);
+            let h = 2e-6;
+            for k in 0..30_000 {
+                let t = (f64::from(k) + 0.5) * h;
+                engine.run(t, |_| {}).unwrap();
+                let v = engine.readout().unwrap();
+                for j in 0..3 {
+                    most[j] = f64::max(most[j], v[j]);
+                    sums[j] += h * v[j] * (-rate * t).exp();
+                }
+            }
+            for j in 0..3 {
+                assert!(
+                    (seen[j][0] - most[j]).abs() < 1e-4,
+                    "{model} {seen:?} {most:?}"
+                );
+                assert!(
+                    (seen[j][1] - sums[j]).abs() < 1e-6,
+                    "{model} {seen:?} {sums:?}"
+                );
+            }
+        }
+    }
+    assert!(single("lif", &[], 1.0).watch(0.0).is_err());
+    assert!(single("li", &[], 1.0).watch(-1.0).is_err());
+    assert!(single("li", &[], 1.0).watched().is_none());
+}

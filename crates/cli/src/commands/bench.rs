@@ -22,25 +22,38 @@ pub struct Args {
     work: Option<Work>,
     /// Neurons of the hidden population
     #[arg(long)]
-    n: Option<usize>,
+    pub n: Option<usize>,
     /// Steps
     #[arg(long)]
-    t: Option<usize>,
+    pub t: Option<usize>,
     /// Seed of weights and input; if absent, one whose rates are near the mean over seeds
     #[arg(long)]
-    seed: Option<u64>,
+    pub seed: Option<u64>,
     /// Number of threads; all cores if absent
     #[arg(long)]
     threads: Option<usize>,
     /// Timed repeats at least
     #[arg(long, default_value_t = 7)]
-    repeats: usize,
+    pub repeats: usize,
     /// Go on repeating for this many seconds
     #[arg(long, default_value_t = 2.5)]
-    budget: f64,
+    pub budget: f64,
     /// One JSON object a line
     #[arg(long)]
-    json: bool,
+    pub json: bool,
+    /// engines: the neuron model
+    #[arg(long, default_value = "lif")]
+    pub neuron: String,
+    /// engines: shares of neurons and milliseconds with a spike
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0.001,0.003,0.01,0.03,0.1,0.3,0.5"
+    )]
+    pub activity: Vec<f64>,
+    /// engines: steps of the clock in seconds
+    #[arg(long, value_delimiter = ',', default_value = "1e-3,1e-4,1e-5")]
+    pub dt: Vec<f64>,
 }
 
 /// What is timed. All neurons are LIF that keep 0.95 of their membrane in a step, reset by subtraction, trained with a
@@ -57,6 +70,9 @@ enum Work {
     ConvTrain,
     /// One prediction of the recurrent network for one sample, that comes in step by step
     Infer,
+    /// 700 -> 256 recurrent -> 20, one sample as a stream on one thread: the engine without a clock beside the clock, from 0.1
+    /// to 50 % activity; only if asked for
+    Engines,
 }
 
 /// Sizes of a work.
@@ -78,7 +94,7 @@ impl Work {
     /// A few kernels of a few channels differ much from seed to seed, and with them the spikes and the work.
     fn seed(self) -> u64 {
         match self {
-            Self::LifFwdBwd | Self::RecurrentTrain | Self::Infer => 1,
+            Self::LifFwdBwd | Self::RecurrentTrain | Self::Infer | Self::Engines => 1,
             Self::DenseTrain => 3,
             Self::ConvTrain => 6,
         }
@@ -88,7 +104,7 @@ impl Work {
         let (nin, n, nout, t, batch, density) = match self {
             Self::LifFwdBwd => (512, 512, 512, 500, 16, 0.02),
             Self::RecurrentTrain => (700, 256, 20, 100, 64, 0.015),
-            Self::Infer => (700, 256, 20, 100, 1, 0.015),
+            Self::Infer | Self::Engines => (700, 256, 20, 100, 1, 0.015),
             Self::DenseTrain => (784, 800, 10, 25, 128, 0.13),
             Self::ConvTrain => (2 * 34 * 34, 0, 10, 30, 32, 0.02),
         };
@@ -116,7 +132,7 @@ impl Work {
                 lif(empty.linear("fc", s.n), "hidden"),
                 vec![from(0.14, s.density)],
             ),
-            Self::RecurrentTrain | Self::Infer => (
+            Self::RecurrentTrain | Self::Infer | Self::Engines => (
                 lif(empty.linear("fc1", s.n), "hidden")
                     .recurrent()
                     .linear("fc2", s.nout)
@@ -211,7 +227,7 @@ fn measure(work: Work, args: &Args) -> Result<Value> {
     let labels: Vec<u32> = ids.iter().map(|i| i % s.nout as u32).collect();
     let loss = match work {
         Work::LifFwdBwd => Loss::SpikeSum,
-        Work::RecurrentTrain | Work::Infer => Loss::MaxCrossEntropy,
+        Work::RecurrentTrain | Work::Infer | Work::Engines => Loss::MaxCrossEntropy,
         Work::DenseTrain | Work::ConvTrain => Loss::CountCrossEntropy,
     };
     let objective = Objective::from(loss);
@@ -291,8 +307,16 @@ pub fn run(args: &Args) -> Result<()> {
     let pool = super::pool(args.threads)?;
     pool.install(|| {
         let mut out = std::io::stdout();
+        if args.work == Some(Work::Engines) {
+            return super::engines::run(args, &mut out);
+        }
         let all = Work::value_variants();
-        let works = args.work.as_ref().map_or(all, std::slice::from_ref);
+        let all: Vec<Work> = all
+            .iter()
+            .copied()
+            .filter(|&w| w != Work::Engines)
+            .collect();
+        let works = args.work.as_ref().map_or(&all[..], std::slice::from_ref);
         if !args.json {
             writeln!(out, "{}", Limits::measure())?;
             writeln!(

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod completions;
 pub mod cost;
 pub mod data;
+mod engines;
 pub mod eval;
 pub mod events;
 pub mod inspect;

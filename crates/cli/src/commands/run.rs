@@ -1,20 +1,23 @@
 //! `cortado run`: a trained network on files or a stream.
 
 mod arrays;
+pub mod engine;
 mod latency;
 mod lines;
 mod model;
 mod sink;
 mod source;
+mod timed;
 mod watch;
 
 use anyhow::{Context, Result, bail};
 use cortado::encode::Presentation;
 use cortado::sim::clock::Probe;
+use engine::{Choice, Engine, Given, choose};
 use model::Model;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sink::Sink;
-use source::{As, Source};
+use source::{As, Source, Timed};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -41,7 +44,15 @@ and max. Steps and t (seconds) begin at 0 in each sample.
 --out writes the arrays output [samples, steps, outputs], spikes_sample, spikes_step and spikes_neuron of the readout, \
 classes [samples] and scores [samples, outputs], and one [samples, steps, neurons] for each probe under its name.
 
-What comes out does not depend on --chunk.")]
+What comes out does not depend on --chunk.
+
+--engine event runs without a clock: spikes have the times at which they are fired, in seconds from the start of the sample. \
+Events keep their times, values go through the encoder of the run as times, and the spikes of a step stand at its start. Lines are \
+{\"sample\", \"t\", \"node\", \"spikes\"}; {\"sample\", \"seconds\", \"class\", \"scores\", \"first_spike\", \"decided\", \"latency\"} \
+with times in seconds; last {\"samples\", \"seconds\", \"dt\", \"input_spikes\", \"spikes\", \"latency_ms\"}, the wall-clock \
+milliseconds from an input spike to the first spike of the readout before the next input, or to the end of what it causes. --out writes \
+spikes_sample, spikes_time, spikes_neuron, classes and scores. The summary of either engine holds \"engine\", \"clock\" or \"event\", and \
+\"why\" it was chosen.")]
 pub struct Args {
     /// Folder of a run, or of a checkpoint
     model: PathBuf,
@@ -71,6 +82,9 @@ pub struct Args {
     /// Also what a population does: hidden.spikes, hidden.v
     #[arg(long = "probe", value_name = "NODE.WHAT")]
     probes: Vec<String>,
+    /// Which engine runs it: by steps, or from spike to spike
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    engine: Engine,
     /// Number of threads; all cores if absent. Results do not depend on it
     #[arg(long)]
     threads: Option<usize>,
@@ -86,14 +100,76 @@ pub fn run(args: &Args) -> Result<()> {
         .map(|p| probe(p))
         .collect::<Result<Vec<_>>>()?;
     let mut source = open(args, &model)?;
+    let steps = of_steps(args, &probes);
+    let choice = choose(args.engine, &model, &source.given()?, steps)?;
+    let name = match choice.event {
+        Some(_) => "event",
+        None => "clock",
+    };
     let mut sink = match &args.out {
-        Some(path) => Sink::arrays(path),
+        Some(path) => Sink::arrays(path, choice.event.is_none()),
         None => Sink::lines(args.json, !model.decides()),
     };
+    let Choice { event, why } = choice;
     pool.install(|| {
-        let summary = drive(args, &model, &probes, &mut *source, &mut sink)?;
+        let mut summary = match event {
+            Some(engine) => {
+                if let Some(steps) = steps {
+                    bail!("--engine event: there are no steps, and {steps} is of steps");
+                }
+                timed::Run::new(&model, engine, &probes)?.drive(source.timed(), &mut sink)?
+            }
+            None => drive(args, &model, &probes, source.stepped(), &mut sink)?,
+        };
+        summary["engine"] = json!(name);
+        summary["why"] = json!(why);
         sink.finish(&summary)
     })
+}
+
+/// What is asked for that has a meaning by steps alone.
+fn of_steps(args: &Args, probes: &[Probe]) -> Option<&'static str> {
+    if args.dt.is_some() {
+        return Some("--dt");
+    }
+    if args.chunk.is_some() {
+        return Some("--chunk");
+    }
+    let state = probes.iter().any(|p| p.what != "spikes");
+    state.then_some("--probe of a state")
+}
+
+/// A source of any kind.
+enum Open<'a> {
+    Lines(Box<lines::Lines>),
+    Arrays(Box<arrays::Arrays<'a>>),
+}
+
+impl Open<'_> {
+    /// What it holds.
+    fn given(&mut self) -> Result<Given> {
+        match self {
+            Self::Lines(lines) => Ok(match lines.first()? {
+                true => Given::Currents,
+                false => Given::Spikes(None),
+            }),
+            Self::Arrays(arrays) => arrays.given(),
+        }
+    }
+
+    fn timed(&mut self) -> &mut dyn Timed {
+        match self {
+            Self::Lines(lines) => &mut **lines,
+            Self::Arrays(arrays) => &mut **arrays,
+        }
+    }
+
+    fn stepped(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Lines(lines) => &mut **lines,
+            Self::Arrays(arrays) => &mut **arrays,
+        }
+    }
 }
 
 /// All samples through the network, chunk by chunk.
@@ -131,7 +207,7 @@ fn probe(text: &str) -> Result<Probe> {
 }
 
 /// The input, recognised by its first bytes.
-fn open<'a>(args: &Args, model: &'a Model) -> Result<Box<dyn Source + 'a>> {
+fn open<'a>(args: &Args, model: &'a Model) -> Result<Open<'a>> {
     let steps = args.steps.map(|s| s as usize);
     let name = match args.input == Path::new("-") {
         true => "standard input".into(),
@@ -152,7 +228,8 @@ fn open<'a>(args: &Args, model: &'a Model) -> Result<Box<dyn Source + 'a>> {
         if args.kind.is_some() || args.array.is_some() {
             bail!("--as and --array are of arrays: {name} is none");
         }
-        return Ok(Box::new(lines::Lines::new(reader, name, model, steps)));
+        let lines = lines::Lines::new(reader, name, model, steps);
+        return Ok(Open::Lines(Box::new(lines)));
     }
     let mut bytes = Vec::new();
     reader
@@ -160,7 +237,7 @@ fn open<'a>(args: &Args, model: &'a Model) -> Result<Box<dyn Source + 'a>> {
         .with_context(|| format!("cannot read {name}"))?;
     let array = arrays::read(&bytes, &name, args.array.as_deref())?;
     let source = arrays::Arrays::new(array, &name, model, args.kind, steps);
-    Ok(Box::new(source.with_context(|| name)?))
+    Ok(Open::Arrays(Box::new(source.with_context(|| name)?)))
 }
 
 /// The clock of a model: the random numbers are those of a test.

@@ -1,6 +1,8 @@
 //! The command as a process.
 #![allow(dead_code)]
 
+pub mod spiking;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

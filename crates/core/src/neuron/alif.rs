@@ -92,6 +92,7 @@ impl Neuron<2, 8, 8> for Alif {
         [p[4], 0.0]
     }
 
+    #[inline(always)]
     fn curve(p: &[f64; 8], &[v, a]: &[f64; 2], x: f64) -> Option<Curve> {
         let [tau_mem, tau_adapt, beta, r, v_leak, v_threshold, ..] = *p;
         let end = v_leak + r * x;

@@ -85,6 +85,7 @@ impl Neuron<2, 5, 7> for CubaIf {
         [0.0, 0.0]
     }
 
+    #[inline(always)]
     fn curve(
         &[tau_syn, r, v_threshold, ..]: &[f64; 5],
         &[v, i]: &[f64; 2],

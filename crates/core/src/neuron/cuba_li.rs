@@ -1,7 +1,7 @@
 //! The leaky integrator with an exponential synaptic current: a readout that never spikes.
 
 use super::spec::{StateVar, V, positive, real, tau};
-use super::{Convention, CubaLif, Neuron, Output, Reset, Spec};
+use super::{Convention, CubaLif, Curve, Neuron, Output, Reset, Spec};
 use crate::num::{Over, Real};
 
 /// [`CubaLif`] without threshold: `tau_syn i' = -i + x`, `tau_mem v' = v_leak - v + r i`; a spike adds `w` to `i`. Hands on its
@@ -69,5 +69,15 @@ impl Neuron<2, 4, 9> for CubaLi {
 
     fn rest(p: &[f64; 4]) -> [f64; 2] {
         [p[3], 0.0]
+    }
+
+    fn course(p: &[f64; 4], s: &[f64; 2], x: f64) -> Option<Curve> {
+        let lif = as_lif(*p);
+        let gap = CubaLif::curve(&lif, s, x)?;
+        // The gap of a neuron that fires is its membrane over the threshold.
+        Some(Curve {
+            level: gap.level + lif[4],
+            ..gap
+        })
     }
 }

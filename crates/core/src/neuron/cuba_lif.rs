@@ -100,6 +100,7 @@ impl Neuron<2, 7, 9> for CubaLif {
         [p[3], 0.0]
     }
 
+    #[inline(always)]
     fn curve(p: &[f64; 7], &[v, i]: &[f64; 2], x: f64) -> Option<Curve> {
         let [tau_mem, tau_syn, r, v_leak, v_threshold, ..] = *p;
         let end = v_leak + r * x;

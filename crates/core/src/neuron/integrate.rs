@@ -66,6 +66,7 @@ impl Neuron<1, 4, 4> for If {
         [0.0]
     }
 
+    #[inline(always)]
     fn curve(&[r, v_threshold, ..]: &[f64; 4], &[v]: &[f64; 1], x: f64) -> Option<Curve> {
         Some(Curve {
             level: v - v_threshold,

@@ -1,7 +1,7 @@
 //! The leaky integrator: a readout that never spikes.
 
 use super::spec::{V, positive, real, tau};
-use super::{Convention, Gain, Neuron, Output, Reset, Spec, decay};
+use super::{Convention, Curve, Gain, Neuron, Output, Reset, Spec, decay};
 use crate::num::{Over, Real};
 
 /// Leaky integrator: `tau_mem v' = v_leak - v + r x`; hands on its membrane potential.
@@ -62,5 +62,15 @@ impl Neuron<1, 3, 3> for Li {
 
     fn rest(p: &[f64; 3]) -> [f64; 1] {
         [p[2]]
+    }
+
+    fn course(&[tau_mem, r, v_leak]: &[f64; 3], &[v]: &[f64; 1], x: f64) -> Option<Curve> {
+        let end = v_leak + r * x;
+        Some(Curve {
+            level: end,
+            a: v - end,
+            alpha: 1.0 / tau_mem,
+            ..Curve::default()
+        })
     }
 }

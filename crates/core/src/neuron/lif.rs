@@ -71,6 +71,7 @@ impl Neuron<1, 6, 6> for Lif {
         [p[2]]
     }
 
+    #[inline(always)]
     fn curve(
         &[tau_mem, r, v_leak, v_threshold, ..]: &[f64; 6],
         &[v]: &[f64; 1],

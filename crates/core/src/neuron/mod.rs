@@ -72,6 +72,11 @@ pub trait Neuron<const S: usize, const P: usize, const K: usize>: Send + Sync + 
         None
     }
 
+    /// The membrane `h` seconds after the state `s`, under a current `x`, as a function of `h`, of a model that never fires.
+    fn course(_: &[f64; P], _: &[f64; S], _: f64) -> Option<Curve> {
+        None
+    }
+
     /// No gap within a step from `s` is larger, under the constants of the step and without spikes.
     #[inline(always)]
     fn reach<C: Real, R: Over<C>>(_: &[C; K], _: [R; S], _: R) -> R {

@@ -1,10 +1,13 @@
 //! Input from arrays.
 
+use super::engine::Given;
 use super::model::Model;
 use super::presentation;
-use super::source::{As, Source};
+use super::source::{As, Source, Timed};
 use anyhow::{Context, Result, bail};
+use cortado::encode::{Encoder, Sample};
 use cortado::sim::clock::Input;
+use cortado::sim::event::Times;
 use cortado::spikes::Spikes;
 use cortado_base::npy::{Array, Data};
 use cortado_base::{npy, npz};
@@ -42,6 +45,8 @@ pub struct Arrays<'a> {
     done: usize,
     /// The group under way and its steps handed out.
     group: Option<(Input<f32>, usize)>,
+    /// Without a clock: the sample under way and its spikes handed out.
+    sample: Option<(Times, usize)>,
 }
 
 impl<'a> Arrays<'a> {
@@ -75,6 +80,7 @@ impl<'a> Arrays<'a> {
             steps: [there, steps.unwrap_or(there)],
             done: 0,
             group: None,
+            sample: None,
         };
         source.check(name, &array.shape)?;
         Ok(source)
@@ -92,11 +98,11 @@ impl<'a> Arrays<'a> {
                     "values need the encoder of a recipe: expected the folder of a run, got that of a checkpoint (or --as currents)"
                 );
             };
-            let maps = recipe.encoder.maps();
-            if self.size.checked_mul(maps) != Some(inputs) {
+            let count = |values: usize| recipe.encoder.shape(&[values]).iter().product::<usize>();
+            if count(self.size) != inputs {
                 bail!(
                     "shape: expected samples of {} values, got {shape:?} (--as says what an array holds)",
-                    inputs / maps.max(1)
+                    (inputs - count(0).min(inputs)) / recipe.encoder.maps().max(1)
                 );
             }
             return Ok(());
@@ -161,6 +167,68 @@ impl<'a> Arrays<'a> {
                 }
             }
         })
+    }
+}
+
+impl Arrays<'_> {
+    /// A sample at its times.
+    fn times(&self, i: usize) -> Result<Times> {
+        let data = &self.data[i * self.size..(i + 1) * self.size];
+        if let (As::Values, Some(recipe)) = (self.kind, &self.model.recipe) {
+            let at = presentation(self.model, self.steps[1]);
+            return Ok(recipe
+                .encoder
+                .times(&[Sample::Values(data)], &[i as u32], &at)?);
+        }
+        match self.encode(i, 1)? {
+            Input::Spikes(spikes) => Ok(Times::from_spikes(&spikes, self.model.dt())?),
+            _ => bail!(
+                "expected spikes, got currents: they are read by the steps of a clock (--engine clock)"
+            ),
+        }
+    }
+
+    /// What it holds; spikes of a step are those of the first samples.
+    pub fn given(&self) -> Result<Given> {
+        let first = self.samples.min(GROUP);
+        let spikes = match (self.kind, &self.model.recipe) {
+            (As::Spikes, _) => {
+                let data = &self.data[..first * self.size];
+                data.iter().filter(|v| **v != 0.0).count()
+            }
+            (As::Values, Some(recipe)) if recipe.encoder != Encoder::Direct => {
+                let counts = (0..first).map(|i| Ok(self.times(i)?.count()));
+                counts.sum::<Result<usize>>()?
+            }
+            _ => return Ok(Given::Currents),
+        };
+        let rate = spikes as f64 / (first * self.steps[1]) as f64;
+        Ok(Given::Spikes(Some(rate)))
+    }
+}
+
+impl Timed for Arrays<'_> {
+    fn next(&mut self) -> Result<bool> {
+        if self.done == self.samples {
+            return Ok(false);
+        }
+        self.sample = Some((self.times(self.done)?, 0));
+        self.done += 1;
+        Ok(true)
+    }
+
+    fn spike(&mut self) -> Result<Option<(f64, u32)>> {
+        let Some((times, at)) = &mut self.sample else {
+            return Ok(None);
+        };
+        let (t, units) = times.sample(0);
+        let spike = t.get(*at).copied().zip(units.get(*at).copied());
+        *at += 1;
+        Ok(spike)
+    }
+
+    fn duration(&self) -> f64 {
+        self.sample.as_ref().map_or(0.0, |s| s.0.duration)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Input from JSON lines: a stream, in memory that does not grow.
 
 use super::model::Model;
-use super::source::Source;
+use super::source::{Source, Timed};
 use anyhow::{Context, Result, bail};
 use cortado::sim::clock::Input;
 use cortado::spikes::Spikes;
@@ -29,6 +29,10 @@ pub struct Lines {
     /// Steps handed out of the sample under way.
     done: usize,
     end: bool,
+    /// Without a clock: samples begun, the step at which the last one did, and the rest of the row at hand, backwards.
+    samples: u64,
+    start: u64,
+    rest: Vec<u32>,
 }
 
 #[derive(Default)]
@@ -96,6 +100,9 @@ impl Lines {
             events: Events::default(),
             done: 0,
             end: false,
+            samples: 0,
+            start: 0,
+            rest: Vec::new(),
         }
     }
 
@@ -196,39 +203,41 @@ impl Lines {
                 self.event(&line)?;
                 self.bin()
             }
-            Kind::Spikes => {
-                let mut row = line.spikes.unwrap_or_default();
-                row.sort_unstable();
-                row.dedup();
-                if let Some(i) = row.last().filter(|&&i| i as usize >= self.inputs) {
-                    bail!(
-                        "{}: expected channels below {}, got {i}",
-                        self.at(),
-                        self.inputs
-                    );
-                }
-                Ok(Some(Row::Spikes(row)))
-            }
-            Kind::Currents => {
-                let row = line.x.unwrap_or_default();
-                if row.len() != self.inputs {
-                    bail!(
-                        "{}: expected {} currents, got {}",
-                        self.at(),
-                        self.inputs,
-                        row.len()
-                    );
-                }
-                if let Some(i) = row.iter().position(|v| !v.is_finite()) {
-                    bail!(
-                        "{}: expected finite currents, got {} at {i}",
-                        self.at(),
-                        row[i]
-                    );
-                }
-                Ok(Some(Row::Currents(row)))
-            }
+            _ => Ok(Some(self.step(line)?)),
         }
+    }
+
+    /// The step in a line of spikes or currents.
+    fn step(&self, line: Line) -> Result<Row> {
+        if let Some(mut row) = line.spikes {
+            row.sort_unstable();
+            row.dedup();
+            if let Some(i) = row.last().filter(|&&i| i as usize >= self.inputs) {
+                bail!(
+                    "{}: expected channels below {}, got {i}",
+                    self.at(),
+                    self.inputs
+                );
+            }
+            return Ok(Row::Spikes(row));
+        }
+        let row = line.x.unwrap_or_default();
+        if row.len() != self.inputs {
+            bail!(
+                "{}: expected {} currents, got {}",
+                self.at(),
+                self.inputs,
+                row.len()
+            );
+        }
+        if let Some(i) = row.iter().position(|v| !v.is_finite()) {
+            bail!(
+                "{}: expected finite currents, got {} at {i}",
+                self.at(),
+                row[i]
+            );
+        }
+        Ok(Row::Currents(row))
     }
 
     /// Takes in an event.
@@ -297,6 +306,34 @@ impl Lines {
         Ok(Some(Row::Spikes(row)))
     }
 
+    /// Reads the first line, which says what all are: whether they are currents.
+    pub fn first(&mut self) -> Result<bool> {
+        if self.kind.is_none() {
+            match self.line()? {
+                None => self.end = true,
+                Some(line) => match self.kind(&line)? {
+                    Kind::Events => self.event(&line)?,
+                    _ => self.ahead = Some(self.step(line)?),
+                },
+            }
+        }
+        Ok(self.kind == Some(Kind::Currents))
+    }
+
+    /// The next event, if it has come: it stays where it is.
+    fn peek(&mut self) -> Result<Option<(u64, u32)>> {
+        if self.events.pending.is_none() && !self.end {
+            match self.line()? {
+                Some(line) => {
+                    self.kind(&line)?;
+                    self.event(&line)?;
+                }
+                None => self.end = true,
+            }
+        }
+        Ok(self.events.pending)
+    }
+
     /// A step without input.
     fn silence(&self) -> Row {
         match self.kind {
@@ -348,10 +385,65 @@ impl Source for Lines {
     }
 }
 
+/// Events keep their times; the spikes of a step stand at its start.
+impl Timed for Lines {
+    fn next(&mut self) -> Result<bool> {
+        if self.first()? {
+            bail!(
+                "{}: expected spikes: currents are read by the steps of a clock (--engine clock)",
+                self.at()
+            );
+        }
+        if let Some(window) = self.window {
+            self.start = self.samples * window as u64;
+        }
+        self.samples += 1;
+        self.done = 0;
+        if self.kind == Some(Kind::Events) {
+            return Ok(self.peek()?.is_some());
+        }
+        self.ahead = self.row()?;
+        Ok(self.ahead.is_some())
+    }
+
+    fn spike(&mut self) -> Result<Option<(f64, u32)>> {
+        if self.kind == Some(Kind::Events) {
+            let Some((step, i)) = self.peek()? else {
+                return Ok(None);
+            };
+            let step = (step - self.start) as usize;
+            if self.window.is_some_and(|w| step >= w) {
+                return Ok(None);
+            }
+            self.events.pending = None;
+            self.done = step + 1;
+            let since = self.start as f64 * self.dt;
+            return Ok(Some(((self.events.last - since).max(0.0), i)));
+        }
+        while self.rest.is_empty() {
+            if self.window == Some(self.done) {
+                return Ok(None);
+            }
+            let Some(Row::Spikes(row)) = self.row()? else {
+                return Ok(None);
+            };
+            self.rest = row;
+            self.rest.reverse();
+            self.done += 1;
+        }
+        let t = self.done.saturating_sub(1) as f64 * self.dt;
+        Ok(self.rest.pop().map(|i| (t, i)))
+    }
+
+    fn duration(&self) -> f64 {
+        self.window.unwrap_or(self.done) as f64 * self.dt
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cortado::learn::Loss;
+    use cortado::learn::{Loss, Rule};
     use cortado::network::{Network, NetworkSpec};
     use proptest::prelude::*;
     use std::io::Cursor;
@@ -361,6 +453,7 @@ mod tests {
         Model {
             net: Network::new(&[3], &spec, 0).unwrap(),
             loss: Loss::SpikeSum,
+            rule: Rule::Bptt,
             recipe: None,
             readout: "p".into(),
         }

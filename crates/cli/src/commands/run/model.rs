@@ -3,7 +3,7 @@
 use crate::experiment::Folder;
 use crate::recipe::Recipe;
 use anyhow::{Result, bail};
-use cortado::learn::{Fit, Loss};
+use cortado::learn::{Fit, Loss, Rule};
 use cortado::network::Network;
 use std::path::Path;
 
@@ -13,6 +13,8 @@ pub struct Model {
     pub net: Network<f32>,
     /// The loss it was trained with: it says what a score is.
     pub loss: Loss,
+    /// How it was trained.
+    pub rule: Rule,
     /// The run's recipe.
     pub recipe: Option<Recipe>,
     /// Name of the last node.
@@ -37,7 +39,7 @@ impl Model {
             }
             (folder.load()?.0, Some(recipe))
         };
-        let (loss, mut net) = (fit.spec.objective.loss, fit.net);
+        let (loss, rule, mut net) = (fit.spec.objective.loss, fit.spec.rule, fit.net);
         if let Some(dt) = dt {
             net = at(&net, dt)?;
         }
@@ -49,6 +51,7 @@ impl Model {
         Ok(Self {
             net,
             loss,
+            rule,
             recipe,
             readout,
         })

@@ -18,6 +18,28 @@ pub enum Sink {
     Arrays(Box<Arrays>),
 }
 
+/// Neurons of a population that fired at one time.
+pub struct Fired<'a> {
+    pub sample: usize,
+    /// Seconds.
+    pub t: f64,
+    pub node: &'a str,
+    pub readout: bool,
+    pub neurons: &'a [usize],
+}
+
+/// The end of a sample without a clock; times are in seconds.
+pub struct Verdict {
+    pub sample: usize,
+    pub seconds: f64,
+    /// The class and the scores, where outputs are classes.
+    pub scores: Option<(usize, Vec<f64>)>,
+    pub first_spike: Option<f64>,
+    pub decided: Option<f64>,
+    /// From the first input to the time from which the decision stays.
+    pub latency: Option<f64>,
+}
+
 /// Lines of the samples of the group under way.
 pub struct Lines {
     json: bool,
@@ -33,6 +55,9 @@ pub struct Arrays {
     traces: BTreeMap<String, (usize, BTreeMap<usize, Vec<f32>>)>,
     /// Sample, step and neuron.
     spikes: Vec<[u64; 3]>,
+    /// Sample, seconds and neuron, without a clock: of the readout, and of probes by their names.
+    fired: BTreeMap<String, Vec<(u64, f64, u64)>>,
+    clock: bool,
     classes: Vec<i64>,
     scores: Vec<f64>,
 }
@@ -48,12 +73,17 @@ impl Sink {
         })
     }
 
-    /// An `.npz` file.
-    pub fn arrays(path: &Path) -> Self {
+    /// An `.npz` file, of steps or of times.
+    pub fn arrays(path: &Path, clock: bool) -> Self {
         Self::Arrays(Box::new(Arrays {
             path: path.to_path_buf(),
             traces: BTreeMap::new(),
             spikes: Vec::new(),
+            fired: (!clock)
+                .then(|| ("spikes".into(), Vec::new()))
+                .into_iter()
+                .collect(),
+            clock,
             classes: Vec::new(),
             scores: Vec::new(),
         }))
@@ -81,6 +111,55 @@ impl Sink {
         }
     }
 
+    /// What fired at one time, without a clock.
+    pub fn fired(&mut self, f: &Fired) {
+        match self {
+            Self::Arrays(a) => {
+                let name = match f.readout {
+                    true => "spikes".into(),
+                    false => format!("{}.spikes", f.node),
+                };
+                let each = f.neurons.iter();
+                let each = each.map(|&i| (f.sample as u64, f.t, i as u64));
+                a.fired.entry(name).or_default().extend(each);
+            }
+            Self::Lines(l) if l.json => {
+                let line = json!({
+                    "sample": f.sample, "t": f.t, "node": f.node, "spikes": f.neurons,
+                });
+                *l.texts.entry(f.sample).or_default() += &format!("{line}\n");
+            }
+            Self::Lines(l) if l.spikes || !f.readout => {
+                let text = format!(
+                    "sample {}  {} s  {}.spikes  {:?}\n",
+                    f.sample, f.t, f.node, f.neurons
+                );
+                *l.texts.entry(f.sample).or_default() += &text;
+            }
+            Self::Lines(_) => {}
+        }
+    }
+
+    /// A sample is done, without a clock.
+    pub fn verdict(&mut self, v: &Verdict) {
+        match self {
+            Self::Arrays(a) => a.decide(v.scores.as_ref()),
+            Self::Lines(l) => {
+                let text = match l.json {
+                    true => {
+                        let value = json!({
+                            "sample": v.sample, "seconds": v.seconds, "first_spike": v.first_spike,
+                            "decided": v.decided, "latency": v.latency,
+                        });
+                        decided_json(value, v.scores.as_ref())
+                    }
+                    false => verdict_text(v),
+                };
+                *l.texts.entry(v.sample).or_default() += &format!("{text}\n");
+            }
+        }
+    }
+
     /// A chunk is done: what a stream has given is shown at once.
     pub fn chunk(&mut self, samples: usize) -> Result<()> {
         match samples {
@@ -92,12 +171,7 @@ impl Sink {
     /// A sample is done.
     pub fn decision(&mut self, decision: &Decision) {
         match self {
-            Self::Arrays(a) => {
-                if let Some((class, scores)) = &decision.scores {
-                    a.classes.push(*class as i64);
-                    a.scores.extend(scores);
-                }
-            }
+            Self::Arrays(a) => a.decide(decision.scores.as_ref()),
             Self::Lines(l) => {
                 let text = match l.json {
                     true => decision_json(decision),
@@ -179,11 +253,15 @@ impl Lines {
 }
 
 fn decision_json(d: &Decision) -> String {
-    let mut value = json!({
+    let value = json!({
         "sample": d.sample, "steps": d.steps, "first_spike": d.first_spike,
         "decided": d.decided, "latency": d.latency,
     });
-    if let Some((class, scores)) = &d.scores {
+    decided_json(value, d.scores.as_ref())
+}
+
+fn decided_json(mut value: Value, scores: Option<&(usize, Vec<f64>)>) -> String {
+    if let Some((class, scores)) = scores {
         value["class"] = json!(class);
         value["scores"] = json!(scores);
     }
@@ -192,29 +270,48 @@ fn decision_json(d: &Decision) -> String {
 
 fn decision_text(d: &Decision) -> String {
     let mut text = format!("sample {}: ", d.sample);
-    match &d.scores {
-        Some((class, scores)) => {
-            let best = scores.get(*class).copied().unwrap_or(f64::NAN);
-            let others = scores.iter().enumerate().filter(|(i, _)| i != class);
-            let next = others.map(|(_, s)| *s).fold(f64::NEG_INFINITY, f64::max);
-            text += &format!(
-                "class {class}, score {} (next {})",
-                number(best),
-                number(next)
-            );
-        }
-        None => text += &format!("{} steps", d.steps),
-    }
+    text += &match &d.scores {
+        Some(scores) => class_text(scores),
+        None => format!("{} steps", d.steps),
+    };
     if let Some(step) = d.first_spike {
         text += &format!(", first spike in step {step}");
     }
     if let Some(step) = d.decided {
         text += &format!(", decided in step {step}");
     }
-    if let Some(latency) = d.latency {
-        text += &format!(", {} ms after the first input", number(latency * 1e3));
+    text + &latency_text(d.latency)
+}
+
+fn verdict_text(v: &Verdict) -> String {
+    let mut text = format!("sample {}: ", v.sample);
+    text += &match &v.scores {
+        Some(scores) => class_text(scores),
+        None => format!("{} s", number(v.seconds)),
+    };
+    if let Some(t) = v.first_spike {
+        text += &format!(", first spike at {} ms", number(t * 1e3));
     }
-    text
+    if let Some(t) = v.decided {
+        text += &format!(", decided at {} ms", number(t * 1e3));
+    }
+    text + &latency_text(v.latency)
+}
+
+fn class_text((class, scores): &(usize, Vec<f64>)) -> String {
+    let best = scores.get(*class).copied().unwrap_or(f64::NAN);
+    let others = scores.iter().enumerate().filter(|(i, _)| i != class);
+    let next = others.map(|(_, s)| *s).fold(f64::NEG_INFINITY, f64::max);
+    format!(
+        "class {class}, score {} (next {})",
+        number(best),
+        number(next)
+    )
+}
+
+fn latency_text(latency: Option<f64>) -> String {
+    let text = |s: f64| format!(", {} ms after the first input", number(s * 1e3));
+    latency.map_or_else(String::new, text)
 }
 
 fn summary_text(s: &Value) -> String {
@@ -222,18 +319,28 @@ fn summary_text(s: &Value) -> String {
     let spikes = s["spikes"].as_object().into_iter().flatten();
     let spikes: Vec<String> = spikes.map(|(k, v)| format!("{k} {v}")).collect();
     let ms = &s["latency_ms"];
-    format!(
-        "{} samples, {} steps of {} s; spikes: {}\n{} chunks, milliseconds each: min {}, median {}, p99 {}, max {}",
-        s["samples"],
-        s["steps"],
-        number(&s["dt"]),
-        spikes.join(", "),
-        s["chunks"],
+    let ms = format!(
+        "milliseconds each: min {}, median {}, p99 {}, max {}",
         number(&ms["min"]),
         number(&ms["median"]),
         number(&ms["p99"]),
         number(&ms["max"]),
-    )
+    );
+    let why = s["why"].as_str().unwrap_or_default();
+    let (samples, spikes) = (&s["samples"], spikes.join(", "));
+    match s["engine"].as_str() {
+        Some("event") => format!(
+            "{samples} samples, {} s without a clock ({why}); spikes: {spikes}\n{} input spikes, {ms}",
+            number(&s["seconds"]),
+            s["input_spikes"],
+        ),
+        _ => format!(
+            "{samples} samples, {} steps of {} s by the clock ({why}); spikes: {spikes}\n{} chunks, {ms}",
+            s["steps"],
+            number(&s["dt"]),
+            s["chunks"],
+        ),
+    }
 }
 
 impl Arrays {
@@ -243,8 +350,30 @@ impl Arrays {
         samples.entry(e.sample).or_default().extend(e.row);
     }
 
-    fn write(mut self) -> Result<()> {
+    fn decide(&mut self, scores: Option<&(usize, Vec<f64>)>) {
+        if let Some((class, scores)) = scores {
+            self.classes.push(*class as i64);
+            self.scores.extend(scores);
+        }
+    }
+
+    /// Columns of what fired at its time.
+    fn times(&self) -> Result<Vec<(String, Array)>> {
         let mut all = Vec::new();
+        for (name, spikes) in &self.fired {
+            let n = vec![spikes.len()];
+            let sample: Vec<u64> = spikes.iter().map(|s| s.0).collect();
+            let time: Vec<f64> = spikes.iter().map(|s| s.1).collect();
+            let neuron: Vec<u64> = spikes.iter().map(|s| s.2).collect();
+            all.push((format!("{name}_sample"), Array::new(n.clone(), sample)?));
+            all.push((format!("{name}_time"), Array::new(n.clone(), time)?));
+            all.push((format!("{name}_neuron"), Array::new(n, neuron)?));
+        }
+        Ok(all)
+    }
+
+    fn write(mut self) -> Result<()> {
+        let mut all = self.times()?;
         for (name, (width, samples)) in self.traces {
             let count = samples.len();
             let data: Vec<f32> = samples.into_values().flatten().collect();
@@ -252,10 +381,8 @@ impl Arrays {
             all.push((name, Array::new(vec![count, steps, width], data)?));
         }
         self.spikes.sort_unstable();
-        for (k, name) in ["spikes_sample", "spikes_step", "spikes_neuron"]
-            .iter()
-            .enumerate()
-        {
+        let columns = ["spikes_sample", "spikes_step", "spikes_neuron"];
+        for (k, name) in columns.iter().enumerate().filter(|_| self.clock) {
             let column: Vec<u64> = self.spikes.iter().map(|s| s[k]).collect();
             all.push((name.to_string(), Array::new(vec![column.len()], column)?));
         }

@@ -15,6 +15,18 @@ pub trait Source: Send {
     fn chunk(&self) -> usize;
 }
 
+/// Samples of spikes at their times, one after the other.
+pub trait Timed: Send {
+    /// Goes on to the next sample, if there is one.
+    fn next(&mut self) -> Result<bool>;
+
+    /// The next spike of the sample: seconds from its start, in order, and the input; `None` at its end.
+    fn spike(&mut self) -> Result<Option<(f64, u32)>>;
+
+    /// Seconds that the sample lasts, once its spikes have come.
+    fn duration(&self) -> f64;
+}
+
 /// What an array holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum As {

@@ -14,6 +14,8 @@
 //! A refractory neuron keeps its membrane up to `t_ref` after a spike, that time included. A neuron that is still above
 //! threshold after its reset fires again at once, where the clock lets it fire in the next step.
 
+mod agenda;
+mod cells;
 mod group;
 mod queue;
 mod times;
@@ -27,7 +29,7 @@ use crate::network::Network;
 use crate::neuron::{Lanes, Output};
 use crate::{Error, Result};
 use group::{Ahead, Group, Row};
-use queue::{Event, Queue, What};
+use queue::{Event, Queue};
 use std::sync::Arc;
 use wiring::{Projection, Wiring};
 
@@ -78,8 +80,8 @@ pub struct Engine {
     /// Everything before this time has happened.
     now: f64,
     traffic: Traffic,
-    /// For each population but the input: how often each neuron's next spike became void.
-    versions: Vec<Vec<u32>>,
+    /// For each population but the input: the first time at which a neuron may have something to do.
+    soon: Vec<f64>,
     /// Neurons that something reached at this time, and those that are due.
     touched: Vec<u32>,
     due: Vec<u32>,
@@ -98,9 +100,8 @@ impl Engine {
     /// batch norm, a maximum over windows.
     pub fn new<R: Lanes>(net: &Network<R>) -> Result<Self> {
         let (wiring, groups) = Wiring::new(net)?;
-        let versions = wiring.populations[1..].iter().map(|p| vec![0; p.n]);
         let mut engine = Self {
-            versions: versions.collect(),
+            soon: vec![0.0; groups.len()],
             wiring: Arc::new(wiring),
             groups,
             queue: Queue::default(),
@@ -119,11 +120,8 @@ impl Engine {
         self.groups.iter_mut().for_each(|g| g.rest());
         self.queue.clear();
         (self.now, self.traffic, self.last) = (0.0, Traffic::default(), (NEVER, 0));
-        for p in 1..self.wiring.populations.len() {
-            for j in 0..self.wiring.populations[p].n {
-                let next = self.groups[p - 1].ahead(0.0, j);
-                self.plan(0.0, p, j as u32, next);
-            }
+        for (soon, group) in self.soon.iter_mut().zip(&self.groups) {
+            *soon = group.soonest();
         }
     }
 
@@ -144,17 +142,9 @@ impl Engine {
 
     /// Spikes on their way, counted as in [`Traffic`], one by one from what is still to come.
     pub fn in_flight(&self) -> u64 {
-        let left = |e: &Event| match e.what {
-            What::Deliver {
-                projection,
-                from,
-                at,
-                ..
-            } => {
-                let rows = &self.wiring.projections[projection as usize].rows;
-                (rows.len(from as usize) - at as usize) as u64
-            }
-            What::Visit { .. } => 0,
+        let left = |e: &Event| {
+            let rows = &self.wiring.projections[e.projection as usize].rows;
+            (rows.len(e.from as usize) - e.at as usize) as u64
         };
         self.queue.iter().map(left).sum()
     }
@@ -233,7 +223,14 @@ impl Engine {
                         return Err(Error::invalid("current", place, "no delay", "a delay"));
                     }
                     match row {
-                        Row::Dense(w) => sums.iter_mut().zip(w).for_each(|(s, w)| *s += w * c),
+                        Row::Dense(w) => {
+                            let each = sums.iter_mut().zip(w.as_flattened());
+                            each.for_each(|(s, w)| *s += w * c);
+                        }
+                        Row::Single(w) => {
+                            let each = sums.iter_mut().zip(w.as_flattened());
+                            each.for_each(|(s, &w)| *s += f64::from(w) * c);
+                        }
                         Row::Sparse(to, w) => {
                             let each = to.iter().zip(w);
                             each.for_each(|(&j, w)| sums[j as usize] += w * c);
@@ -243,10 +240,7 @@ impl Engine {
             }
             if driven {
                 self.groups[p - 1].drive(self.now, &sums);
-                for j in 0..sums.len() {
-                    let next = self.groups[p - 1].ahead(self.now, j);
-                    self.plan(self.now, p, j as u32, next);
-                }
+                self.soon[p - 1] = self.groups[p - 1].soonest();
             }
         }
         Ok(())
@@ -262,11 +256,16 @@ impl Engine {
             let expected = format!("a time from {} s on", self.now);
             return Err(Error::invalid("time", "the run", expected, until));
         }
-        while let Some(&next) = self.queue.peek() {
-            if next.time() >= until {
+        loop {
+            let (t, p) = self.next();
+            if t >= until {
                 break;
             }
-            self.instant(next.time(), next.rank, &mut sink)?;
+            if self.soon[p - 1] <= t && self.groups[p - 1].refine(t) {
+                self.soon[p - 1] = self.groups[p - 1].soonest();
+                continue;
+            }
+            self.instant(t, p, &mut sink)?;
         }
         self.now = until;
         Ok(())
@@ -299,6 +298,48 @@ impl Engine {
         (p.output == Output::Membrane).then(|| (0..p.n).filter_map(v).collect())
     }
 
+    /// Back to rest, and from then on keeps what membranes of the readout did: see [`Engine::watched`].
+    ///
+    /// # Errors
+    /// A readout that hands on spikes; a rate that is negative or not finite.
+    pub fn watch(&mut self, rate: f64) -> Result<()> {
+        let fires = self.wiring.populations.last().map(|p| p.output) != Some(Output::Membrane);
+        if fires || !(rate >= 0.0 && rate.is_finite()) {
+            let expected = "membranes that never fire, and a rate that is not negative";
+            let got = if fires {
+                "spikes".into()
+            } else {
+                format!("{rate}")
+            };
+            return Err(Error::invalid("watch", "the readout", expected, got));
+        }
+        if let Some(readout) = self.groups.last_mut() {
+            readout.watch(rate);
+        }
+        self.reset();
+        Ok(())
+    }
+
+    /// Of each membrane of the readout up to now: the largest value, and the integral of `exp(-rate t)` times it, both exact;
+    /// none without [`Engine::watch`].
+    ///
+    /// ```
+    /// use cortado::{network::{Network, NetworkSpec}, sim::event::Engine};
+    /// let spec = NetworkSpec::new(1e-3).linear("w", 1).population("p", "li", &[("tau_mem", 10e-3)]);
+    /// let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+    /// net.set("w.weight", &[2.0]).unwrap();
+    /// let mut engine = Engine::new(&net).unwrap();
+    /// engine.watch(0.0).unwrap();
+    /// engine.feed(5e-3, 0).unwrap();
+    /// engine.run(25e-3, |_| {}).unwrap();
+    /// let [most, integral] = engine.watched().unwrap()[0];
+    /// assert_eq!(most, 2.0);
+    /// assert!((integral - 20e-3 * (1.0 - (-2f64).exp())).abs() < 1e-16);
+    /// ```
+    pub fn watched(&self) -> Option<Vec<[f64; 2]>> {
+        self.groups.last()?.watched(self.now)
+    }
+
     /// A copy that goes its own way from here.
     pub fn fork(&self) -> Self {
         Self {
@@ -307,7 +348,7 @@ impl Engine {
             queue: self.queue.clone(),
             now: self.now,
             traffic: self.traffic,
-            versions: self.versions.clone(),
+            soon: self.soon.clone(),
             touched: Vec::new(),
             due: Vec::new(),
             last: self.last,
@@ -324,85 +365,67 @@ impl Engine {
                 self.traffic.sent += reached as u64;
                 let time = t + p.delay + p.rows.delay(from as usize, 0);
                 let rank = wiring.populations[p.to].rank;
-                let what = What::Deliver {
-                    projection,
-                    from,
-                    at: 0,
-                    sent: t.to_bits(),
-                };
-                self.queue.push(Event::new(time, rank, what));
+                self.queue
+                    .push(Event::new(time, rank, projection, (from, 0), t));
             }
         }
     }
 
-    /// Everything that happens to one population at one time.
-    fn instant(&mut self, t: f64, rank: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
-        let wiring = self.wiring.clone();
-        let Some(p) = wiring.populations.iter().position(|p| p.rank == rank) else {
-            return Ok(());
+    /// The time at which something may happen next, and the population that it happens to: of several the first in the order of
+    /// a step.
+    fn next(&self) -> (f64, usize) {
+        let populations = &self.wiring.populations;
+        let (mut t, mut next) = match self.queue.peek() {
+            Some(e) => (e.time(), self.wiring.projections[e.projection as usize].to),
+            None => (f64::INFINITY, 1),
         };
-        self.touched.clear();
-        self.due.clear();
+        for (i, &soon) in self.soon.iter().enumerate() {
+            let first = populations[i + 1].rank < populations[next].rank;
+            if soon < t || (soon == t && first) {
+                (t, next) = (soon, i + 1);
+            }
+        }
+        (t, next)
+    }
+
+    /// Everything that happens to one population at one time.
+    fn instant(&mut self, t: f64, p: usize, sink: &mut impl FnMut(Spike)) -> Result<()> {
+        let wiring = self.wiring.clone();
+        let rank = wiring.populations[p].rank;
         while let Some(&event) = self.queue.peek() {
             if event.time() != t || event.rank != rank {
                 break;
             }
             self.queue.pop();
-            match event.what {
-                What::Deliver {
-                    projection,
-                    from,
-                    at,
-                    sent,
-                } => {
-                    let Projection { delay, rows, .. } = &wiring.projections[projection as usize];
-                    let (row, next) = rows.group(from as usize, at as usize);
-                    self.groups[p - 1].arrive(t, row, &mut self.touched);
-                    self.traffic.delivered += row.len() as u64;
-                    if let Some(next) = next {
-                        let held = delay + rows.delay(from as usize, next);
-                        let what = What::Deliver {
-                            projection,
-                            from,
-                            at: next as u32,
-                            sent,
-                        };
-                        let time = f64::from_bits(sent) + held;
-                        self.queue.push(Event::new(time, rank, what));
-                    }
-                }
-                What::Visit {
-                    neuron,
-                    version,
-                    fires,
-                } => {
-                    if version == self.versions[p - 1][neuron as usize] {
-                        self.traffic.visits += 1;
-                        let list = if fires {
-                            &mut self.due
-                        } else {
-                            &mut self.touched
-                        };
-                        list.push(neuron);
-                    }
-                }
+            let Projection { delay, rows, .. } = &wiring.projections[event.projection as usize];
+            let (from, at) = (event.from as usize, event.at as usize);
+            let (row, next) = rows.group(from, at);
+            self.groups[p - 1].arrive(t, row);
+            let end = next.unwrap_or(rows.len(from));
+            self.traffic.delivered += (end - at) as u64;
+            if let Some(next) = next {
+                let sent = f64::from_bits(event.sent);
+                let time = sent + (delay + rows.delay(from, next));
+                let part = (event.from, next as u32);
+                self.queue
+                    .push(Event::new(time, rank, event.projection, part, sent));
             }
         }
-        let mut touched = std::mem::take(&mut self.touched);
-        let due = std::mem::take(&mut self.due);
-        if !touched.is_sorted_by(|a, b| a < b) {
-            touched.sort_unstable();
-            touched.dedup();
-        }
+        let (mut due, mut touched) = (
+            std::mem::take(&mut self.due),
+            std::mem::take(&mut self.touched),
+        );
+        let visits = self.groups[p - 1].settle(t, &mut due, &mut touched);
+        self.traffic.visits += visits as u64;
         // One that is due fires, unless something arrived with it: then its gap decides.
-        for &j in due.iter().filter(|j| touched.binary_search(j).is_err()) {
+        for &j in &due {
             self.fire(t, p, j, sink)?;
             self.look(t, p, j, sink)?;
         }
         for &j in &touched {
-            self.groups[p - 1].advance(t, j as usize);
             self.look(t, p, j, sink)?;
         }
+        self.soon[p - 1] = self.groups[p - 1].soonest();
         (self.touched, self.due) = (touched, due);
         Ok(())
     }
@@ -410,38 +433,16 @@ impl Engine {
     /// Fires for as long as a neuron is above threshold, and notes what it does next.
     fn look(&mut self, t: f64, p: usize, j: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
         loop {
-            match self.groups[p - 1].ahead(t, j as usize) {
+            match self.groups[p - 1].look(t, j as usize) {
                 Ahead::Now => self.fire(t, p, j, sink)?,
                 Ahead::Lost => {
                     let name = &self.wiring.populations[p].name;
                     let place = format!("neuron {j} of '{name}' at {t} s");
                     return Err(Error::invalid("state", place, "a number", "none"));
                 }
-                next => {
-                    self.plan(t, p, j, next);
-                    return Ok(());
-                }
+                _ => return Ok(()),
             }
         }
-    }
-
-    /// Notes what a neuron does next; what was noted before is void.
-    fn plan(&mut self, t: f64, p: usize, j: u32, next: Ahead) {
-        let version = &mut self.versions[p - 1][j as usize];
-        *version = version.wrapping_add(1);
-        let (time, fires) = match next {
-            Ahead::Now => (t, true),
-            Ahead::Fires(time) => (time, true),
-            Ahead::Look(time) => (time, false),
-            Ahead::Rests | Ahead::Lost => return,
-        };
-        let what = What::Visit {
-            neuron: j,
-            version: *version,
-            fires,
-        };
-        let rank = self.wiring.populations[p].rank;
-        self.queue.push(Event::new(time, rank, what));
     }
 
     fn fire(&mut self, t: f64, p: usize, j: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {

@@ -1,47 +1,36 @@
-//! What is still to come, the earliest first.
+//! Spikes on their way, the earliest first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Something that is going to happen.
+/// A spike that neuron `from` fired at the time of the bits `sent` is delivered over a projection: its weights from `at` on that
+/// have one delay.
 ///
-/// Ordered by time, then by the population that it happens to in the order of a step, then by what and where it is: ties
-/// are broken in the same way whatever the order in which events were made.
+/// Ordered by time, then by the population that it reaches in the order of a step, then by what it is: ties are broken in the
+/// same way whatever the order in which spikes were sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Event {
     /// The bits of a time that is not negative, which sort as the time does.
     time: u64,
     /// Place of the population in the order of a step.
     pub rank: u32,
-    pub what: What,
-}
-
-/// What is going to happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum What {
-    /// A spike that neuron `from` fired at the time of the bits `sent` is delivered over a projection: its weights from `at` on
-    /// that have one delay.
-    Deliver {
-        projection: u32,
-        from: u32,
-        at: u32,
-        sent: u64,
-    },
-    /// A neuron fires, or is looked at again, unless something reached it after `version`.
-    Visit {
-        neuron: u32,
-        version: u32,
-        fires: bool,
-    },
+    pub projection: u32,
+    pub from: u32,
+    pub at: u32,
+    pub sent: u64,
 }
 
 impl Event {
-    pub fn new(time: f64, rank: u32, what: What) -> Self {
+    /// At a time that is not negative.
+    pub fn new(time: f64, rank: u32, projection: u32, (from, at): (u32, u32), sent: f64) -> Self {
         debug_assert!(time >= 0.0);
         Self {
             time: snap(time).to_bits(),
             rank,
-            what,
+            projection,
+            from,
+            at,
+            sent: sent.to_bits(),
         }
     }
 
@@ -62,7 +51,7 @@ pub(crate) fn snap(time: f64) -> f64 {
     0.0 + if whole { near } else { time }
 }
 
-/// The events to come.
+/// The spikes on their way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue(BinaryHeap<Reverse<Event>>);
 

@@ -1,6 +1,6 @@
 //! A network as the engine runs it: populations, and for each neuron what it reaches, when and how much.
 
-use super::group::{Group, Row, Wanted, group};
+use super::group::{Group, LANES, Row, Wanted, group};
 use crate::network::{Edge, Network, Op};
 use crate::neuron::{Arrivals, Convention, Lanes, Output, Pulse, Threshold};
 use crate::synapse::{Conv, Delay, Linear, Pool, PoolKind};
@@ -35,8 +35,16 @@ pub(super) struct Projection {
 
 /// The weights of each neuron of a projection.
 pub(super) enum Rows {
-    /// `[inputs][outputs]`
-    Dense { outputs: usize, weights: Vec<f64> },
+    /// `[inputs][outputs]`, each row filled up with zeros to whole tiles.
+    Dense {
+        outputs: usize,
+        weights: Vec<[f64; LANES]>,
+    },
+    /// The same, where weights are `f32` as they stand: memory is what a row of them waits for.
+    Single {
+        outputs: usize,
+        weights: Vec<[f32; LANES]>,
+    },
     /// Weights `offsets[i]..offsets[i + 1]` belong to neuron `i`; sorted by delay where each has its own.
     Sparse {
         offsets: Vec<usize>,
@@ -52,7 +60,12 @@ impl Rows {
     pub fn group(&self, i: usize, at: usize) -> (Row<'_>, Option<usize>) {
         match self {
             Self::Dense { outputs, weights } => {
-                (Row::Dense(&weights[i * outputs..][..*outputs]), None)
+                let tiles = outputs.div_ceil(LANES);
+                (Row::Dense(&weights[i * tiles..][..tiles]), None)
+            }
+            Self::Single { outputs, weights } => {
+                let tiles = outputs.div_ceil(LANES);
+                (Row::Single(&weights[i * tiles..][..tiles]), None)
             }
             Self::Sparse {
                 offsets,
@@ -77,7 +90,7 @@ impl Rows {
     /// Seconds that weight `at` of neuron `i` holds back.
     pub fn delay(&self, i: usize, at: usize) -> f64 {
         match self {
-            Self::Dense { .. } => 0.0,
+            Self::Dense { .. } | Self::Single { .. } => 0.0,
             Self::Sparse {
                 offsets, delays, ..
             } => delays.get(offsets[i] + at).copied().unwrap_or(0.0),
@@ -87,7 +100,7 @@ impl Rows {
     /// Number of weights of neuron `i`.
     pub fn len(&self, i: usize) -> usize {
         match self {
-            Self::Dense { outputs, .. } => *outputs,
+            Self::Dense { outputs, .. } | Self::Single { outputs, .. } => *outputs,
             Self::Sparse { offsets, .. } => offsets[i + 1] - offsets[i],
         }
     }
@@ -129,10 +142,14 @@ impl Map {
     fn finish(self) -> Rows {
         let full = |row: &Vec<(u32, f64)>| row.len() == self.outputs;
         if self.delays.is_none() && self.rows.iter().all(full) {
-            return Rows::Dense {
-                outputs: self.outputs,
-                weights: self.rows.into_iter().flatten().map(|r| r.1).collect(),
-            };
+            let outputs = self.outputs;
+            let single = |w: f64| f64::from(w as f32) == w;
+            if self.rows.iter().flatten().all(|r| single(r.1)) {
+                let weights = tiled(&self.rows, |w| w as f32);
+                return Rows::Single { outputs, weights };
+            }
+            let weights = tiled(&self.rows, |w| w);
+            return Rows::Dense { outputs, weights };
         }
         let (mut offsets, mut targets, mut weights) = (vec![0], Vec::new(), Vec::new());
         let mut delays = Vec::new();
@@ -156,6 +173,16 @@ impl Map {
             delays,
         }
     }
+}
+
+/// Full rows in whole tiles.
+fn tiled<W: Copy + Default>(rows: &[Vec<(u32, f64)>], of: impl Fn(f64) -> W) -> Vec<[W; LANES]> {
+    let tile = |part: &[(u32, f64)]| {
+        std::array::from_fn(|l| part.get(l).map_or(W::default(), |r| of(r.1)))
+    };
+    rows.iter()
+        .flat_map(|r| r.chunks(LANES).map(tile))
+        .collect()
 }
 
 impl Wiring {
