@@ -262,7 +262,7 @@ impl Case {
                 delay: 1e-3,
             };
             if let NodeKind::Linear { scale: s, mean, .. } = &mut node.kind {
-                (*s, *mean) = (scale, 0.3 * scale);
+                (*s, *mean) = (scale, 0.3 * scale / 700f64.sqrt());
                 if node.name == "hidden_rec" {
                     node.from = Some(vec![EdgeSpec::Delayed(late)]);
                     (*s, *mean) = (0.2, 0.0);

@@ -36,10 +36,10 @@ fn network(args: &Args, dt: f64, seed: u64) -> Result<Network<f32>> {
             node.from = Some(vec![EdgeSpec::Delayed(edge)]);
         }
         if let NodeKind::Linear { scale, mean, .. } = &mut node.kind {
-            (*scale, *mean) = if node.name == "hidden_rec" {
-                (0.2, 0.0)
-            } else {
-                (1.0, 0.3)
+            (*scale, *mean) = match &node.name[..] {
+                "hidden_rec" => (0.2, 0.0),
+                "fc1" => (1.0, 0.3 / (INPUTS as f64).sqrt()),
+                _ => (1.0, 0.3 / (n as f64).sqrt()),
             };
         }
     }
