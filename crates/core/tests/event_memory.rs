@@ -1,7 +1,7 @@
 //! The event-driven engine takes no memory for an event, once it has seen as many at a time.
 #![allow(unsafe_code)]
 
-use cortado::network::{DelayedEdge, Delays, EdgeSpec, Network, NetworkSpec, NodeKind, Values};
+use cortado::network::{DelayedEdge, EdgeSpec, Network, NetworkSpec, NodeKind, Values};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::event::Engine;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -73,12 +73,7 @@ fn network(model: &str, readout: &str) -> Network<f32> {
             (*scale, *mean) = (strong, 0.3 * strong);
             if n.name == "out" {
                 let values = (0..210).map(|k| f64::from(k % 5) * 1e-3).collect();
-                *delays = Some(Delays {
-                    values: Values::Each(values),
-                    train: false,
-                    bounds: None,
-                    rate: 1.0,
-                });
+                *delays = Some(Values::Each(values).into());
             }
         }
     }
