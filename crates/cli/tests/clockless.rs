@@ -239,11 +239,11 @@ fn the_engine_is_chosen_as_stated() {
             last["why"].as_str().unwrap().to_string(),
         )
     };
-    assert_eq!(chosen(64 * 5, &[]).0, "event");
+    assert_eq!(chosen(64 * 10, &[]).0, "event");
     assert_eq!(chosen(64, &[]).0, "clock");
-    let (engine, why) = chosen(64 * 5, &["--probe", "hidden.v"]);
+    let (engine, why) = chosen(64 * 10, &["--probe", "hidden.v"]);
     assert!(engine == "clock" && why.contains("--probe"), "{why}");
-    let (engine, why) = chosen(64 * 5, &["--engine", "clock"]);
+    let (engine, why) = chosen(64 * 10, &["--engine", "clock"]);
     assert!(engine == "clock" && why == "asked for", "{why}");
     let last = net
         .run(&net.file("events", "{\"t\":0.1,\"i\":1}\n"), &[])
