@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
     /// Runs all samples; what to say of them.
     pub fn drive(&mut self, source: &mut dyn Timed, sink: &mut Sink) -> Result<Value> {
         let mut number = 0;
-        while source.next()? {
+        while source.begin()? {
             let sample = self.sample(number, source, sink)?;
             let duration = source.duration();
             self.seconds += duration;
