@@ -140,7 +140,7 @@ fn what_was_trained_by_spike_times_runs_without_a_clock() {
     assert_eq!(json(text.lines().last().unwrap())["engine"], "clock");
 }
 
-/// LIF neurons fire when something arrives: on spikes at whole steps both engines give the same, one of them by chance of no step.
+/// LIF neurons fire when something arrives: on input at whole steps both engines give the same spikes.
 #[test]
 fn at_whole_steps_both_engines_give_the_same_spikes() {
     let net = Spiking::new();
