@@ -208,7 +208,7 @@ impl Arrays<'_> {
 }
 
 impl Timed for Arrays<'_> {
-    fn next(&mut self) -> Result<bool> {
+    fn begin(&mut self) -> Result<bool> {
         if self.done == self.samples {
             return Ok(false);
         }

@@ -34,16 +34,16 @@ pub enum Given {
     Spikes(Option<f64>),
 }
 
-/// Up to so many input spikes in a step the engine without a clock is faster.
-pub const SPARSE: f64 = 0.5;
+/// Below so many input spikes in a step the engine without a clock is faster.
+pub const SPARSE: f64 = 0.15;
 
 /// Chooses the engine.
 ///
 /// A network trained by spike times runs without a clock, as it was trained. Any other keeps its clock where only a clock runs
 /// it, where steps are asked for (`steps`), where its neurons have no closed form and so go by steps anyway, and for a stream,
 /// of which nobody knows how much will come. What is left goes by the table of `cortado bench engines` (docs/results.md, "With
-/// and without a clock"): an arrival costs the engine without a clock about what a step costs the clock, so that it is faster
-/// below [`SPARSE`] input spikes in a step, whatever the length of a step is.
+/// and without a clock"): an arrival costs the engine without a clock one to four times what a step costs the clock, so that it is
+/// faster below 0.6 input spikes in a step (LIF) or 0.17 (current-based), whatever the length of a step is: below [`SPARSE`].
 ///
 /// # Errors
 /// An engine that was asked for and does not run the network.

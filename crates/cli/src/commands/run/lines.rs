@@ -387,7 +387,7 @@ impl Source for Lines {
 
 /// Events keep their times; the spikes of a step stand at its start.
 impl Timed for Lines {
-    fn next(&mut self) -> Result<bool> {
+    fn begin(&mut self) -> Result<bool> {
         if self.first()? {
             bail!(
                 "{}: expected spikes: currents are read by the steps of a clock (--engine clock)",

@@ -18,7 +18,7 @@ pub trait Source: Send {
 /// Samples of spikes at their times, one after the other.
 pub trait Timed: Send {
     /// Goes on to the next sample, if there is one.
-    fn next(&mut self) -> Result<bool>;
+    fn begin(&mut self) -> Result<bool>;
 
     /// The next spike of the sample: seconds from its start, in order, and the input; `None` at its end.
     fn spike(&mut self) -> Result<Option<(f64, u32)>>;

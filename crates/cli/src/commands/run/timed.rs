@@ -20,6 +20,9 @@ struct Sample {
     first: Vec<Option<f64>>,
     /// The output that leads, and the time since which it does.
     leads: Option<(usize, f64)>,
+    /// The time of the last spike of the readout, and what led before it.
+    now: Option<f64>,
+    before: Option<(usize, f64)>,
     first_input: Option<f64>,
     /// Spikes at one time that were not shown yet.
     at: Vec<Spike>,
@@ -75,7 +78,7 @@ impl<'a> Run<'a> {
     /// Runs all samples; what to say of them.
     pub fn drive(&mut self, source: &mut dyn Timed, sink: &mut Sink) -> Result<Value> {
         let mut number = 0;
-        while source.next()? {
+        while source.begin()? {
             let sample = self.sample(number, source, sink)?;
             let duration = source.duration();
             self.seconds += duration;
@@ -98,6 +101,8 @@ impl<'a> Run<'a> {
             counts: vec![0; outputs],
             first: vec![None; outputs],
             leads: None,
+            now: None,
+            before: None,
             first_input: None,
             at: Vec::new(),
         };
@@ -181,11 +186,15 @@ impl Sample {
     fn fired(&mut self, s: &Spike, model: &Model) {
         self.counts[s.neuron] += 1;
         self.first[s.neuron].get_or_insert(s.t);
-        // What is compared does not change with the end of the sample.
-        let leader = best(&self.scores(model.loss, f64::INFINITY));
-        if let Some(leader) = leader.filter(|l| self.leads.is_none_or(|now| now.0 != *l)) {
-            self.leads = Some((leader, s.t));
+        if self.now != Some(s.t) {
+            (self.now, self.before) = (Some(s.t), self.leads);
         }
+        // What is compared does not change with the end of the sample, and counts when all spikes of a time are in.
+        let leader = best(&self.scores(model.loss, f64::INFINITY));
+        self.leads = leader.map(|leader| match self.before {
+            Some(before) if before.0 == leader => before,
+            _ => (leader, s.t),
+        });
     }
 
     /// What the loss compares: first spikes, the end standing for none, or numbers of spikes.
