@@ -14,7 +14,7 @@ pub use weights::{nodes as weighted, weights};
 use crate::recipe::Recipe;
 use crate::samples::{self, Samples};
 use anyhow::{Result, bail};
-use cortado::learn::Targets;
+use cortado::learn::{Rule, Targets};
 use cortado::network::{Network, NodeKind, Values};
 use cortado::neuron::{Output, Spec, models};
 use cortado::sim::clock::Input;
@@ -39,9 +39,16 @@ pub struct Population {
     pub threshold: Vec<f64>,
 }
 
+/// A network that was trained without a clock is not shown by one over more steps: time costs nothing there, and much here.
+const MOST_STEPS: usize = 1 << 16;
+
 impl Scene<'_> {
     /// Test samples as the network gets them, and their classes; no classes where samples stand for something else.
     pub fn input(&self, ids: &[usize]) -> Result<(Input<f32>, Option<Vec<u32>>)> {
+        if self.recipe.train.rule == Rule::Eventprop && self.recipe.steps > MOST_STEPS {
+            let steps = self.recipe.steps;
+            bail!("{steps} steps: what was trained by eventprop is shown by a clock up to {MOST_STEPS}");
+        }
         if let Some(i) = ids.iter().find(|&&i| i >= self.test.len()) {
             bail!("sample {i}: the test set has {}", self.test.len());
         }
