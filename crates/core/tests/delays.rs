@@ -533,8 +533,9 @@ fn what_cannot_be_is_a_sentence() {
 fn an_axon_is_all_its_synapses() {
     let linear = Some(Interpolation::Linear);
     let axons = lags(INPUTS, 4, false);
-    let net = |each: Each| {
+    let net = |each: Each, shape: &[usize]| {
         let mut spec = NetworkSpec::new(DT)
+            .flatten("flat")
             .linear("in", HIDDEN)
             .population("a", "lif", &[("tau_mem", 8e-3), ("v_threshold", 0.2)])
             .linear("out", 3)
@@ -545,16 +546,25 @@ fn an_axon_is_all_its_synapses() {
         };
         let own = held(values, true, linear).map(|d| Delays { each, ..d });
         delay(&mut spec, "in", own);
-        Network::<f64>::new(&[INPUTS], &spec, 3).unwrap()
+        Network::<f64>::new(shape, &spec, 3).unwrap()
     };
-    let [axon, synapses] = [Each::Input, Each::Weight].map(net);
+    // Channels of images stand last in memory.
+    for shape in [&[INPUTS][..], &[3, 1, 3]] {
+        let [axon, synapses] = [Each::Input, Each::Weight].map(|each| net(each, shape));
+        let held = (0..INPUTS).map(|i| axons[i]).collect::<Vec<f64>>();
+        assert_eq!(axon.param("in.delay").unwrap().values(), held);
+        compare_axons(&axon, &synapses);
+    }
+}
+
+fn compare_axons(axon: &Network<f64>, synapses: &Network<f64>) {
     assert_eq!(axon.param("in.delay").unwrap().shape, [INPUTS]);
     let input = Input::Spikes(spikes(4, 30, INPUTS, 0.2));
-    let [a, b] = [&axon, &synapses].map(|net| net.run(&input, &[]).unwrap().output);
+    let [a, b] = [axon, synapses].map(|net| net.run(&input, &[]).unwrap().output);
     assert_eq!(a, b);
     let labels: Vec<u32> = vec![0, 1, 2, 1];
     let objective = Objective::from(Loss::MeanCrossEntropy);
-    let [a, b] = [&axon, &synapses].map(|net| {
+    let [a, b] = [axon, synapses].map(|net| {
         let (all, _) = gradients(net, &input, &labels, &objective).unwrap();
         let at = |name: &str| net.params().iter().position(|p| p.name == name).unwrap();
         [all[at("in.weight")].clone(), all[at("in.delay")].clone()]

@@ -45,6 +45,17 @@ fn spike_times_are_the_closed_forms() {
         .collect();
     assert_times(&run(&mut engine, 0.198), &times, 1e-14);
 
+    // A current behind a synapse: from rest the membrane starts without a slope. tau_mem = 2 tau_syn gives v = x (1 - y)^2.
+    let mut engine = single("cuba_lif", &[("tau_mem", 10e-3), ("tau_syn", 5e-3)], 2.0);
+    engine.drive(&[1.0]).unwrap();
+    let t = -10e-3 * (1.0 - 0.5f64.sqrt()).ln();
+    assert_times(&run(&mut engine, 0.02)[..1], &[t], 1e-15);
+    // Without a leak v = r x (t - tau_syn (1 - exp(-t / tau_syn))).
+    let mut engine = single("cuba_if", &[], 1.5);
+    engine.drive(&[1.0]).unwrap();
+    let t = run(&mut engine, 0.02)[0].t;
+    assert!((300.0 * (t - 5e-3 * (1.0 - (-t / 5e-3).exp())) - 1.0).abs() < 1e-13);
+
     let mut engine = single("if", &[("v_threshold", 0.3)], 7.0);
     engine.drive(&[2.0]).unwrap();
     let times: Vec<f64> = (1..=4).map(|k| 0.3 / 14.0 * f64::from(k)).collect();

@@ -179,6 +179,9 @@ fn quantiles(mut took: Vec<f64>) -> [f64; 2] {
 fn event_latency(engine: &mut Engine, times: &Times) -> Result<Vec<f64>> {
     engine.reset();
     let (at, units) = times.sample(0);
+    if at.is_empty() {
+        bail!("no input fires at this activity: raise --activity");
+    }
     let readout = engine.populations().len() - 1;
     let mut took = Vec::with_capacity(at.len());
     for k in 0..at.len() {

@@ -51,8 +51,8 @@ Events keep their times, values go through the encoder of the run as times, and 
 {\"sample\", \"t\", \"node\", \"spikes\"}; {\"sample\", \"seconds\", \"class\", \"scores\", \"first_spike\", \"decided\", \"latency\"} \
 with times in seconds; last {\"samples\", \"seconds\", \"dt\", \"input_spikes\", \"spikes\", \"latency_ms\"}, the wall-clock \
 milliseconds from an input spike to the first spike of the readout before the next input, or to the end of what it causes. --out writes \
-spikes_sample, spikes_time, spikes_neuron, classes and scores. The summary of either engine holds \"engine\", \"clock\" or \"event\", and \
-\"why\" it was chosen.")]
+spikes_sample, spikes_time, spikes_neuron, and so for each probe under its name, classes and scores. The summary of either \
+engine holds \"engine\", \"clock\" or \"event\", and \"why\" it was chosen.")]
 pub struct Args {
     /// Folder of a run, or of a checkpoint
     model: PathBuf,
@@ -106,8 +106,14 @@ pub fn run(args: &Args) -> Result<()> {
         Some(_) => "event",
         None => "clock",
     };
+    let readout = model.net.spec().nodes.last().map(|n| n.name.as_str());
+    let fired = || {
+        let beside = probes.iter().filter(|p| Some(p.node.as_str()) != readout);
+        let beside = beside.map(|p| format!("{}.spikes", p.node));
+        std::iter::once("spikes".into()).chain(beside).collect()
+    };
     let mut sink = match &args.out {
-        Some(path) => Sink::arrays(path, choice.event.is_none()),
+        Some(path) => Sink::arrays(path, choice.event.as_ref().map(|_| fired())),
         None => Sink::lines(args.json, !model.decides()),
     };
     let Choice { event, why } = choice;

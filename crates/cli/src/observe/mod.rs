@@ -47,7 +47,9 @@ impl Scene<'_> {
     pub fn input(&self, ids: &[usize]) -> Result<(Input<f32>, Option<Vec<u32>>)> {
         if self.recipe.train.rule == Rule::Eventprop && self.recipe.steps > MOST_STEPS {
             let steps = self.recipe.steps;
-            bail!("{steps} steps: what was trained by eventprop is shown by a clock up to {MOST_STEPS}");
+            bail!(
+                "{steps} steps: what was trained by eventprop is shown by a clock up to {MOST_STEPS}"
+            );
         }
         if let Some(i) = ids.iter().find(|&&i| i >= self.test.len()) {
             bail!("sample {i}: the test set has {}", self.test.len());

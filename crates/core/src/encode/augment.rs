@@ -114,7 +114,10 @@ impl Augment {
                     .filter(|_| (0.0..times.duration).contains(&moved))
                     .map(|i| (moved, i))
             });
-            spikes.collect()
+            let mut spikes: Vec<(f64, u32)> = spikes.collect();
+            spikes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            spikes.dedup();
+            spikes
         };
         let samples: Vec<_> = ids.iter().enumerate().map(one).collect();
         Times::new(times.width, times.duration, samples)

@@ -152,7 +152,8 @@ impl<R: Lanes> Network<R> {
                 let weight = self.draw(w, i, inputs, [*mean, *scale]);
                 let delays = match delays {
                     Some(d) if d.each == Each::Input => {
-                        Some(self.delays(d, i, name("delay"), &[inputs], Place::Plain)?)
+                        let place = Place::Order(source.clone());
+                        Some(self.delays(d, i, name("delay"), &[inputs], place)?)
                     }
                     Some(d) => Some(self.delays(d, i, name("delay"), &[outputs, inputs], place)?),
                     None => None,

@@ -48,7 +48,10 @@ impl<R: Lanes> Network<R> {
         let dt = self.spec.dt;
         let of = |i: usize| {
             let h = self.held(i)?;
-            let longest = h.delays.bounds.map_or(0.0, |[_, high]| high.value()) / dt;
+            let longest = match h.linear.delays {
+                Some(Delay::Trained(_)) => h.delays.bounds.map_or(0.0, |[_, high]| high.value()),
+                _ => h.delays.data.iter().fold(0.0, |m: f64, d| m.max(d.value())),
+            } / dt;
             let kernel = Kernel::in_training(h.spec.interpolate, self.progress, longest)?;
             Some(h.taps(kernel, dt))
         };

@@ -24,6 +24,8 @@ pub struct Param<R> {
 pub(crate) enum Place {
     /// As in the shape.
     Plain,
+    /// Permuted.
+    Order(Shape),
     /// Permuted and padded to whole tiles.
     Lanes(Shape),
     /// `[outputs / 64][inputs][64]`.
@@ -36,7 +38,7 @@ impl<R: Float> Param<R> {
     pub(crate) fn new(name: String, shape: Vec<usize>, place: Place) -> Self {
         let count = shape.iter().product();
         let len = match &place {
-            Place::Plain | Place::Kernel { .. } => count,
+            Place::Plain | Place::Order(_) | Place::Kernel { .. } => count,
             Place::Lanes(s) => padded(s.size()),
             Place::Tiles { inputs, outputs } => padded(outputs.size()) * inputs.size(),
         };
@@ -59,7 +61,9 @@ impl<R: Float> Param<R> {
     pub(crate) fn places(&self) -> Vec<usize> {
         match &self.place {
             Place::Plain => (0..self.count()).collect(),
-            Place::Lanes(s) => s.inverse().into_iter().map(|p| p as usize).collect(),
+            Place::Order(s) | Place::Lanes(s) => {
+                s.inverse().into_iter().map(|p| p as usize).collect()
+            }
             Place::Tiles { inputs, outputs } => {
                 let (i, o, n) = (inputs.inverse(), outputs.inverse(), inputs.size());
                 let at = |o: u32, i: u32| {

@@ -183,16 +183,11 @@ impl Curve {
         if self.never() {
             return None;
         }
-        let turn = self.turn().filter(|&h| h > 0.0);
-        if rises > 0.0 {
-            // Up to the turn, if there is one, and down from there.
-            match turn {
-                Some(h) if h <= until => self.root(0.0, h),
-                _ => self.root(0.0, until),
-            }
-        } else {
-            // Down to the turn, if there is one, and up from there.
-            self.root(turn.filter(|&h| h < until)?, until)
+        match self.turn().filter(|&h| h > 0.0 && h < until) {
+            // Up to the turn and down from there, or the other way round.
+            Some(h) if rises > 0.0 => self.root(0.0, h),
+            Some(h) => self.root(h, until),
+            None => self.root(0.0, until),
         }
     }
 
@@ -258,7 +253,7 @@ impl Curve {
             high = far;
         }
         let top = self.at(high);
-        if top <= 0.0 || high.is_nan() {
+        if top <= 0.0 || top.is_nan() {
             return None;
         }
         // A short stretch is nearly straight.
@@ -338,16 +333,26 @@ mod tests {
             level in -1.0f64..0.5, a in -2.0f64..1.0, b in -400.0f64..400.0,
             tau_mem in 2e-3f64..50e-3, ratio in prop::sample::select(vec![0.5, 1.0, 2.0, 0.999_999_9, 0.25, 3.7]),
             until in prop::sample::select(vec![1e-3, 20e-3, 0.5]),
+            drift in prop::sample::select(vec![0.0, 30.0, -30.0]), leaks: bool, level_start: bool,
         ) {
-            let alpha = 1.0 / tau_mem;
-            let c = Curve { level, drift: 0.0, a, alpha, b, beta: alpha * ratio };
+            let (alpha, beta) = (1.0 / tau_mem, ratio / tau_mem);
+            let mut c = match leaks {
+                true => Curve { level, drift: 0.0, a, alpha, b, beta },
+                // Without a leak the membrane may drift under a current.
+                false => Curve { level, drift, a: 0.0, alpha: 0.0, b, beta },
+            };
+            if level_start {
+                // At rest under a current that begins to pass a synapse: no slope.
+                c.b = c.alpha * c.a - c.drift;
+            }
+            let Curve { a, alpha, b, .. } = c;
             prop_assume!(c.at(0.0) < -1e-6);
             match (c.first(until), scan(&c, until)) {
                 (Some(h), found) => {
                     prop_assert!(h > 0.0 && h <= until);
-                    let scale = level.abs() + a.abs() + b.abs() * tau_mem;
+                    let scale = level.abs() + a.abs() + b.abs() * tau_mem + c.drift.abs() * h;
                     prop_assert!(c.at(h).abs() < 1e-14 * scale, "gap {} at {h}", c.at(h));
-                    prop_assert!(c.slope(h) >= -1e-9 * scale * alpha);
+                    prop_assert!(c.slope(h) >= -1e-9 * scale / tau_mem);
                     // A grazing peak may lie between two points of the grid.
                     if let Some(found) = found {
                         prop_assert!(h <= found && found - h < until / 10_000.0, "{h} {found}");
@@ -358,7 +363,8 @@ mod tests {
             // The bound holds, and is of some use.
             let (bound, first) = (c.sooner(), c.first(f64::INFINITY));
             prop_assert!(first.is_none_or(|h| bound <= h), "{} {:?}", bound, first);
-            prop_assert!(level + a.max(0.0) + b.max(0.0) / alpha.max(c.beta) > 0.0 || bound == f64::INFINITY);
+            let near = level + a.max(0.0) + b.max(0.0) / alpha.max(c.beta) > 0.0;
+            prop_assert!(near || c.drift > 0.0 || bound == f64::INFINITY);
         }
 
         #[test]

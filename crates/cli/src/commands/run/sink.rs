@@ -73,16 +73,15 @@ impl Sink {
         })
     }
 
-    /// An `.npz` file, of steps or of times.
-    pub fn arrays(path: &Path, clock: bool) -> Self {
+    /// An `.npz` file, of steps or of times; `fired` names what there are times of.
+    pub fn arrays(path: &Path, fired: Option<Vec<String>>) -> Self {
+        let clock = fired.is_none();
+        let fired = fired.into_iter().flatten().map(|name| (name, Vec::new()));
         Self::Arrays(Box::new(Arrays {
             path: path.to_path_buf(),
             traces: BTreeMap::new(),
             spikes: Vec::new(),
-            fired: (!clock)
-                .then(|| ("spikes".into(), Vec::new()))
-                .into_iter()
-                .collect(),
+            fired: fired.collect(),
             clock,
             classes: Vec::new(),
             scores: Vec::new(),
