@@ -261,7 +261,7 @@ fn spikes_and_gradients_are_the_closed_forms() {
             worst[0], worst[1]
         );
         assert!(fired > 300 && silent > 0, "{fired} {silent}");
-        assert!(worst[0] < 1e-12 && worst[1] < 1e-8, "{worst:?}");
+        assert!(worst[0] < 1e-16 && worst[1] < 1e-13, "{worst:?}");
     }
 }
 
