@@ -1,0 +1,5 @@
+//! Networks as other tools write them: files and what they say, word by word.
+//!
+//! This crate reads and writes; what a network does is the business of `cortado-convert`.
+
+pub use cortado_base::{Error, Result};
