@@ -1,8 +1,8 @@
 //! The laws that every neuron model keeps, at parameters that are not its defaults.
 
 use cortado::neuron::{
-    AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron,
-    Output, Reset, models,
+    AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, I, If, Izhikevich, Li, Lif,
+    Neuron, Output, Reset, models,
 };
 use cortado::num::Dual;
 use proptest::prelude::*;
@@ -160,7 +160,8 @@ proptest! {
 
     #[test]
     fn every_model_keeps_the_laws(at in prop::array::uniform2(-1.0f64..1.0), x in 0.1f64..1.0) {
-        laws::<If, 1, 4, 4>(&at, x);
+        laws::<I, 1, 1, 1>(&at, x);
+        laws::<If, 1, 5, 4>(&at, x);
         laws::<Lif, 1, 6, 6>(&at, x);
         laws::<Li, 1, 3, 3>(&at, x);
         laws::<CubaIf, 2, 5, 7>(&at, x);

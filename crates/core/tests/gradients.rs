@@ -167,6 +167,37 @@ fn of_convolution_pooling_and_flattening() {
     }
 }
 
+/// An artificial network: one step of units without time, a mean and a maximum of numbers.
+#[test]
+fn of_units_without_time() {
+    let shape = [4, 7, 6];
+    let data = numbers(SAMPLES * 4 * 7 * 6, 3);
+    let pool = Window {
+        kernel: Pair::Both(2),
+        stride: None,
+    };
+    for (bits, pool) in [NodeKind::AvgPool2d(pool), NodeKind::GatedMaxPool2d(pool)]
+        .into_iter()
+        .enumerate()
+    {
+        let spec = NetworkSpec::new(1.0)
+            .node("c1", conv(1, 1, 1))
+            .population("a", "relu", &[])
+            .node("pool", pool)
+            .flatten("flat")
+            .linear("w", 9)
+            .population("b", "relu", &[])
+            .linear("out", 3)
+            .population("readout", "i", &[]);
+        let input = Input::Current {
+            samples: SAMPLES,
+            steps: 1 + bits,
+            data: data.clone(),
+        };
+        compare("units", &input, &shape, &spec, &loss());
+    }
+}
+
 fn population(
     neuron: &str,
     reset: Reset,

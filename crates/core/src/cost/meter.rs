@@ -8,7 +8,6 @@ use crate::num::Float;
 use crate::sim::clock::Input;
 use crate::sim::{Block, Class, Pass};
 use crate::spikes::Spikes;
-use crate::synapse::PoolKind;
 use crate::{Error, Result};
 use rayon::prelude::*;
 
@@ -308,7 +307,7 @@ fn signal<R: Lanes>(net: &Network<R>, mut node: usize, currents: bool) -> Signal
             Op::Input if currents => return Signal::Current,
             Op::Input | Op::Flatten | Op::Dropout(_) => false,
             Op::Population(p) => p.output == Output::Membrane,
-            Op::Pool(p) => p.kind != PoolKind::Max,
+            Op::Pool(p) => p.kind.is_linear(),
             Op::Linear(_) | Op::Conv(_) | Op::Norm(_) => true,
         };
         match (&n.op, n.sources.first()) {

@@ -46,6 +46,12 @@ pub fn operations(model: &str, states: u64, convention: &Convention) -> Operatio
     match model {
         // v += x; v > threshold; v -= threshold
         "if" => Operations::new(0, 3),
+        // v += x
+        "i" => Operations::new(0, 1),
+        // x > 0
+        "relu" => Operations::new(0, 1),
+        // x / ceiling > 0, < 1; times levels + 1/2, floor, times step
+        "qcfs" => Operations::new(3, 4),
         // v = b v + x
         "li" => Operations::new(1, 1),
         // v = b v + x; v > threshold; v -= threshold

@@ -203,6 +203,7 @@ impl<R: Lanes> Network<R> {
             NodeKind::SumPool2d(w) => Op::Pool(pool(PoolKind::Sum, w, source, shape)),
             NodeKind::AvgPool2d(w) => Op::Pool(pool(PoolKind::Mean, w, source, shape)),
             NodeKind::MaxPool2d(w) => Op::Pool(pool(PoolKind::Max, w, source, shape)),
+            NodeKind::GatedMaxPool2d(w) => Op::Pool(pool(PoolKind::Gate, w, source, shape)),
             NodeKind::BatchNorm { momentum, epsilon } => {
                 let channels = shape.channels();
                 let place = if shape.dims.len() == 1 {
@@ -561,7 +562,10 @@ fn infer(
             }
             Ok(source.cloned())
         }
-        NodeKind::SumPool2d(w) | NodeKind::AvgPool2d(w) | NodeKind::MaxPool2d(w) => {
+        NodeKind::SumPool2d(w)
+        | NodeKind::AvgPool2d(w)
+        | NodeKind::MaxPool2d(w)
+        | NodeKind::GatedMaxPool2d(w) => {
             let stride = w.stride.unwrap_or(w.kernel);
             pooled(w.kernel.get(), stride.get(), [0, 0], &|c| Ok(c))
         }

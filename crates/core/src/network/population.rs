@@ -119,14 +119,14 @@ impl<R: Lanes> Population<R> {
                 values.push(Value::Fixed(list));
                 continue;
             }
-            if p.name == "t_ref" {
-                let others = known().into_iter().filter(|k| *k != "t_ref");
+            if !table.trainable(p.name) {
+                let others = known().into_iter().filter(|k| table.trainable(k));
                 let expected = others.collect::<Vec<_>>().join(", ");
                 return Err(Error::invalid(
                     "trained parameter",
                     place(),
                     expected,
-                    "t_ref",
+                    p.name,
                 ));
             }
             let own = want.per_neuron || list.len() > 1;

@@ -126,6 +126,10 @@ pub enum NodeKind {
     /// Maximum over windows.
     #[serde(rename = "max_pool2d")]
     MaxPool2d(Window),
+    /// Lets those spikes of a window pass whose input has fired more often than spikes have passed, so that the number that
+    /// passed is at every step the largest of the inputs' (`rueckauer2017`).
+    #[serde(rename = "gated_max_pool2d")]
+    GatedMaxPool2d(Window),
     /// One axis from all.
     Flatten {},
     /// Normalises each channel over samples and steps, then scales and shifts it by trained numbers (`ioffe2015`).
@@ -173,6 +177,7 @@ impl NodeKind {
             Self::SumPool2d(_) => "sum_pool2d",
             Self::AvgPool2d(_) => "avg_pool2d",
             Self::MaxPool2d(_) => "max_pool2d",
+            Self::GatedMaxPool2d(_) => "gated_max_pool2d",
             Self::Flatten {} => "flatten",
             Self::BatchNorm { .. } => "batch_norm",
             Self::Dropout { .. } => "dropout",

@@ -1,19 +1,19 @@
 //! The integrate-and-fire neuron without leak.
 
-use super::spec::{T_REF, V, positive, real};
+use super::spec::{T_REF, V, V_INIT, positive, real};
 use super::{
     Convention, Curve, Gain, Neuron, Output, Reset, Spec, larger, reset_constants, reset_membrane,
 };
 use crate::num::{Over, Real};
 
-/// Integrate-and-fire: `v' = r x`; a spike of weight `w` adds `w` to `v`.
+/// Integrate-and-fire: `v' = r x`; a spike of weight `w` adds `w` to `v`, which starts at `v_init`.
 ///
 /// # References
 /// `gerstner2014`
 #[derive(Debug)]
 pub struct If;
 
-impl Neuron<1, 4, 4> for If {
+impl Neuron<1, 5, 4> for If {
     const SPEC: Spec = Spec {
         name: "if",
         title: "integrate-and-fire",
@@ -23,6 +23,7 @@ impl Neuron<1, 4, 4> for If {
             positive("r", "R", "1/s", 1.0),
             real("v_threshold", "ϑ", "V", 1.0),
             real("v_reset", "V_r", "V", 0.0),
+            real(V_INIT, "V_0", "V", 0.0),
             T_REF,
         ],
         nir: Some("IF"),
@@ -32,8 +33,8 @@ impl Neuron<1, 4, 4> for If {
     };
     const AFFINE: bool = true;
 
-    fn discretise<C: Real>(p: &[C; 4], convention: &Convention, reset: Reset, h: C) -> [C; 4] {
-        let [r, v_threshold, v_reset, _] = *p;
+    fn discretise<C: Real>(p: &[C; 5], convention: &Convention, reset: Reset, h: C) -> [C; 4] {
+        let [r, v_threshold, v_reset, ..] = *p;
         let gain = match convention.gain {
             Gain::Scaled => r * h,
             Gain::Unscaled => C::c(1.0),
@@ -62,12 +63,12 @@ impl Neuron<1, 4, 4> for If {
         [reset_membrane(v, z, [m, c])]
     }
 
-    fn rest(_: &[f64; 4]) -> [f64; 1] {
-        [0.0]
+    fn rest(&[_, _, _, v_init, _]: &[f64; 5]) -> [f64; 1] {
+        [v_init]
     }
 
     #[inline(always)]
-    fn curve(&[r, v_threshold, ..]: &[f64; 4], &[v]: &[f64; 1], x: f64) -> Option<Curve> {
+    fn curve(&[r, v_threshold, ..]: &[f64; 5], &[v]: &[f64; 1], x: f64) -> Option<Curve> {
         Some(Curve {
             level: v - v_threshold,
             drift: r * x,

@@ -1,8 +1,8 @@
 //! The list of models, and the erased form in which the engines hold one.
 
 use super::{
-    AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif, Neuron,
-    NextStep, Refractory, Reset, ResetTime, Spec,
+    AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, I, If, Izhikevich, Li, Lif,
+    Neuron, NextStep, Qcfs, Refractory, Relu, Reset, ResetTime, Spec,
 };
 use crate::kernel::{Backward, Forward, backward, forward};
 use crate::num::{Dual, Float};
@@ -97,9 +97,9 @@ where
 }
 
 /// The names of all models.
-pub fn models() -> [&'static Spec; 11] {
+pub fn models() -> [&'static Spec; 14] {
     [
-        &<If as Neuron<1, 4, 4>>::SPEC,
+        &<If as Neuron<1, 5, 4>>::SPEC,
         &<Lif as Neuron<1, 6, 6>>::SPEC,
         &<Li as Neuron<1, 3, 3>>::SPEC,
         &<CubaIf as Neuron<2, 5, 7>>::SPEC,
@@ -110,6 +110,9 @@ pub fn models() -> [&'static Spec; 11] {
         &<AdLif<true> as Neuron<2, 9, 10>>::SPEC,
         &<AdEx as Neuron<2, 11, 13>>::SPEC,
         &<Izhikevich as Neuron<2, 6, 7>>::SPEC,
+        &<I as Neuron<1, 1, 1>>::SPEC,
+        &<Relu as Neuron<1, 0, 0>>::SPEC,
+        &<Qcfs as Neuron<1, 2, 2>>::SPEC,
     ]
 }
 
@@ -165,11 +168,14 @@ macro_rules! lanes {
                 }
                 Ok(match (name, refractory, late) {
                     ("li", _, _) => erase::<F, Li, 1, 3, 3>(),
+                    ("i", _, _) => erase::<F, I, 1, 1, 1>(),
+                    ("relu", _, _) => erase::<F, Relu, 1, 0, 0>(),
+                    ("qcfs", _, _) => erase::<F, Qcfs, 1, 2, 2>(),
                     ("cuba_li", _, _) => erase::<F, CubaLi, 2, 4, 9>(),
-                    ("if", false, false) => erase::<F, If, 1, 4, 4>(),
-                    ("if", true, false) => erase::<F, Refractory<If>, 2, 4, 5>(),
-                    ("if", false, true) => erase::<F, NextStep<If>, 2, 4, 4>(),
-                    ("if", true, true) => erase::<F, NextStep<Refractory<If>>, 3, 4, 5>(),
+                    ("if", false, false) => erase::<F, If, 1, 5, 4>(),
+                    ("if", true, false) => erase::<F, Refractory<If>, 2, 5, 5>(),
+                    ("if", false, true) => erase::<F, NextStep<If>, 2, 5, 4>(),
+                    ("if", true, true) => erase::<F, NextStep<Refractory<If>>, 3, 5, 5>(),
                     ("lif", false, false) => erase::<F, Lif, 1, 6, 6>(),
                     ("lif", true, false) => erase::<F, Refractory<Lif>, 2, 6, 7>(),
                     ("lif", false, true) => erase::<F, NextStep<Lif>, 2, 6, 6>(),

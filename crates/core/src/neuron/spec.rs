@@ -76,6 +76,11 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Whether a parameter can be trained: the start of a run and whole numbers, of steps or of levels, cannot.
+    pub fn trainable(&self, name: &str) -> bool {
+        self.param(name).is_some() && ![T_REF.name, V_INIT, LEVELS].contains(&name)
+    }
+
     /// Index of a parameter.
     pub fn param(&self, name: &str) -> Option<usize> {
         self.params.iter().position(|p| p.name == name)
@@ -130,6 +135,12 @@ pub(super) const fn positive(
         positive: true,
     }
 }
+
+/// The membrane at the start of a run, which does not follow from the flow; never trained.
+pub(super) const V_INIT: &str = "v_init";
+
+/// The number of levels of a quantised unit; never trained.
+pub(super) const LEVELS: &str = "levels";
 
 /// The refractory period: a whole number of steps, never trained.
 pub(super) const T_REF: Param = Param {

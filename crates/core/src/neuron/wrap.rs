@@ -142,7 +142,7 @@ fn head<C, const K: usize, const K1: usize>(k: &[C; K1]) -> &[C; K] {
 }
 
 refractory! {
-    () If, 1 + 1 = 2, 4, 4 + 1 = 5;
+    () If, 1 + 1 = 2, 5, 4 + 1 = 5;
     () Lif, 1 + 1 = 2, 6, 6 + 1 = 7;
     () CubaIf, 2 + 1 = 3, 5, 7 + 1 = 8;
     () CubaLif, 2 + 1 = 3, 7, 9 + 1 = 10;
@@ -152,12 +152,12 @@ refractory! {
 }
 
 next_step! {
-    () If, 1 + 1 = 2, 4, 4;
+    () If, 1 + 1 = 2, 5, 4;
     () Lif, 1 + 1 = 2, 6, 6;
     () CubaIf, 2 + 1 = 3, 5, 7;
     () CubaLif, 2 + 1 = 3, 7, 9;
     () Alif, 2 + 1 = 3, 8, 8;
-    () Refractory<If>, 2 + 1 = 3, 4, 5;
+    () Refractory<If>, 2 + 1 = 3, 5, 5;
     () Refractory<Lif>, 2 + 1 = 3, 6, 7;
     () Refractory<CubaIf>, 3 + 1 = 4, 5, 8;
     () Refractory<CubaLif>, 3 + 1 = 4, 7, 10;

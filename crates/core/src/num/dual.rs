@@ -120,6 +120,10 @@ impl<R: Float, const N: usize> Over<R> for Dual<R, N> {
         self.map(e, |a| a * e)
     }
     #[inline(always)]
+    fn floor(self) -> Self {
+        self.map(Over::<R>::floor(self.v), |a| a)
+    }
+    #[inline(always)]
     fn below(self, o: Self) -> bool {
         self.v < o.v
     }
@@ -137,6 +141,10 @@ impl<R: Float, const N: usize> Over<Dual<R, N>> for Dual<R, N> {
     #[inline(always)]
     fn exp(self) -> Self {
         Over::<R>::exp(self)
+    }
+    #[inline(always)]
+    fn floor(self) -> Self {
+        Over::<R>::floor(self)
     }
     #[inline(always)]
     fn below(self, o: Self) -> bool {

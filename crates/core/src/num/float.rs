@@ -121,6 +121,10 @@ macro_rules! float {
                 $exp(self)
             }
             #[inline(always)]
+            fn floor(self) -> Self {
+                <$f>::floor(self)
+            }
+            #[inline(always)]
             fn below(self, o: Self) -> bool {
                 self < o
             }

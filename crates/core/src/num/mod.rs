@@ -32,6 +32,8 @@ pub trait Over<C>:
     fn lift(c: C) -> Self;
     /// The exponential function, in a form that vectorises.
     fn exp(self) -> Self;
+    /// The largest whole number not above, with the derivative of the identity: the straight-through estimator (`bengio2013`).
+    fn floor(self) -> Self;
     /// `self < other`, by value.
     fn below(self, other: Self) -> bool;
     /// `a` where `cond` holds, else `b`: the only branch that a model may use.

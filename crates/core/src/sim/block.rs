@@ -100,6 +100,7 @@ impl<R: Lanes> Block<R> {
                     slot.ring.begin(taps.longest, cells, self.steps, fresh);
                 }
             }
+            Op::Pool(_) if fresh => slot.counts.clear(),
             Op::Dropout(d) => {
                 slot.mask.clear();
                 if pass.train {

@@ -131,6 +131,8 @@ pub(crate) struct Slot<R> {
     /// What dropout multiplies by, `[sample][row]`.
     pub mask: Aligned<R>,
     pub scratch: Scratch<R>,
+    /// Spikes that each input of a gated pool has had and each output has passed, `[sample][inputs, outputs]`.
+    pub counts: Vec<u32>,
     /// What weights that hold spikes back have still to bring.
     pub ring: Ring<R>,
 }
@@ -152,6 +154,7 @@ impl<R: Float> Slot<R> {
             steady: Aligned::default(),
             mask: Aligned::default(),
             scratch: Scratch::default(),
+            counts: Vec::new(),
             ring: Ring::default(),
         }
     }

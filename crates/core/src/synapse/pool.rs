@@ -13,6 +13,16 @@ pub(crate) enum PoolKind {
     Mean,
     /// The error goes to the first of the largest, in rows from the top left.
     Max,
+    /// Of spikes, those that bring their input's count above the number that have passed: at every step, the count of what
+    /// passed is the largest count of an input. Of numbers, and for errors, as [`PoolKind::Max`].
+    Gate,
+}
+
+impl PoolKind {
+    /// Whether it adds what is in a window.
+    pub fn is_linear(self) -> bool {
+        matches!(self, Self::Sum | Self::Mean)
+    }
 }
 
 /// Pooling of each channel by itself.
@@ -103,12 +113,20 @@ impl Pool {
                 let size: usize = self.output.iter().product();
                 scratch.sums.resize(size, R::ZERO);
                 scratch.touched.resize(size.div_ceil(64), 0);
+                let mut counts = std::mem::take(&mut out.counts);
+                let each = if self.kind == PoolKind::Gate {
+                    self.input.iter().product::<usize>() + size
+                } else {
+                    0
+                };
+                counts.resize(out.samples * each, 0);
                 for t in steps {
                     for b in 0..out.samples {
-                        self.sparse(source, out, (b, t), &mut scratch);
+                        let counts = &mut counts[b * each..][..each];
+                        self.sparse(source, out, (b, t), (&mut scratch, counts));
                     }
                 }
-                out.scratch = scratch;
+                (out.scratch, out.counts) = (scratch, counts);
             }
             class => {
                 let steps = if class == Class::Constant {
@@ -122,7 +140,7 @@ impl Pool {
                             continue;
                         };
                         let out = out.out(b, t);
-                        let max = self.kind == PoolKind::Max;
+                        let max = !self.kind.is_linear();
                         out.fill(if max {
                             R::of(f64::NEG_INFINITY)
                         } else {
@@ -149,24 +167,28 @@ impl Pool {
         source: &Signal<'_, R>,
         out: &mut Slot<R>,
         (b, t): (usize, usize),
-        scratch: &mut Scratch<R>,
+        (scratch, counts): (&mut Scratch<R>, &mut [u32]),
     ) {
         let Some((index, values)) = source.sparse(b, t) else {
             return;
         };
-        let max = self.kind == PoolKind::Max;
+        let max = !self.kind.is_linear();
         let ones = max && values.is_none();
-        let weight: R = self.weight();
-        for (n, &i) in index.iter().enumerate() {
-            let v = values.map_or(R::ONE, |v| v[n]);
-            self.windows_of(i as usize, |o| {
-                scratch.touched[o / 64] |= 1 << (o % 64);
-                if !max {
-                    scratch.sums[o] += v * weight;
-                } else if v > scratch.sums[o] {
-                    scratch.sums[o] = v;
-                }
-            });
+        if ones && self.kind == PoolKind::Gate {
+            self.gate(index, counts, &mut scratch.touched);
+        } else {
+            let weight: R = self.weight();
+            for (n, &i) in index.iter().enumerate() {
+                let v = values.map_or(R::ONE, |v| v[n]);
+                self.windows_of(i as usize, |o| {
+                    scratch.touched[o / 64] |= 1 << (o % 64);
+                    if !max {
+                        scratch.sums[o] += v * weight;
+                    } else if v > scratch.sums[o] {
+                        scratch.sums[o] = v;
+                    }
+                });
+            }
         }
         for (word, bits) in scratch.touched.iter_mut().enumerate() {
             while *bits != 0 {
@@ -180,6 +202,21 @@ impl Pool {
             }
         }
         out.rows.close();
+    }
+
+    /// Marks the outputs that a spike passes to; `counts` holds the spikes of each input, then those that each output passed.
+    fn gate(&self, index: &[u32], counts: &mut [u32], touched: &mut [u64]) {
+        let (inputs, passed) = counts.split_at_mut(self.input.iter().product());
+        for &i in index {
+            let count = &mut inputs[i as usize];
+            *count += 1;
+            self.windows_of(i as usize, |o| {
+                if *count > passed[o] {
+                    passed[o] = *count;
+                    touched[o / 64] |= 1 << (o % 64);
+                }
+            });
+        }
     }
 
     /// Adds the error of the source.
@@ -197,7 +234,7 @@ impl Pool {
             for b in 0..into.samples {
                 let error = error.row(b, t, size);
                 let out = into.row(b, t - pairs.shift);
-                if self.kind != PoolKind::Max {
+                if self.kind.is_linear() {
                     let weight = self.weight();
                     self.windows(|o, i| out[i] += error[o] * weight);
                 } else if let Some((index, None)) = source.sparse(b, t) {

@@ -216,7 +216,7 @@ pub(super) fn cells<R: Float>(
     }
     let how = (reset, together, once);
     Ok(match model {
-        "if" => Group::<If, 1, 4, 4>::boxed(params, n, how),
+        "if" => Group::<If, 1, 5, 4>::boxed(params, n, how),
         "lif" => Group::<Lif, 1, 6, 6>::boxed(params, n, how),
         "cuba_if" => Group::<CubaIf, 2, 5, 7>::boxed(params, n, how),
         "cuba_lif" => Group::<CubaLif, 2, 7, 9>::boxed(params, n, how),

@@ -1,7 +1,7 @@
 //! A population without a clock: every neuron stands at the time at which something last reached it.
 
 use super::cells::Cells;
-use crate::neuron::{AdEx, Alif, CubaIf, CubaLi, CubaLif, If, Izhikevich, Li, Lif, Reset};
+use crate::neuron::{AdEx, Alif, CubaIf, CubaLi, CubaLif, I, If, Izhikevich, Li, Lif, Reset};
 use crate::{Error, Result};
 
 /// Neurons that are computed side by side.
@@ -77,8 +77,9 @@ pub(super) struct Wanted<'a> {
 /// The population of a model of that name.
 pub(super) fn group(model: &str, want: &Wanted<'_>) -> Result<Box<dyn Group>> {
     Ok(match model {
-        "if" => Cells::<If, 1, 4, 4>::boxed(want),
+        "if" => Cells::<If, 1, 5, 4>::boxed(want),
         "lif" => Cells::<Lif, 1, 6, 6>::boxed(want),
+        "i" => Cells::<I, 1, 1, 1>::boxed(want),
         "li" => Cells::<Li, 1, 3, 3>::boxed(want),
         "cuba_if" => Cells::<CubaIf, 2, 5, 7>::boxed(want),
         "cuba_lif" => Cells::<CubaLif, 2, 7, 9>::boxed(want),

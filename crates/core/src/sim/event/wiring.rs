@@ -332,7 +332,7 @@ fn path<R: Lanes>(net: &Network<R>, edge: Edge) -> Result<(usize, usize, Map)> {
             };
             Ok((stem, steps, map.then(n, reach)))
         }
-        Op::Pool(p) if p.kind != PoolKind::Max => {
+        Op::Pool(p) if p.kind.is_linear() => {
             let (stem, steps, map) = before()?;
             Ok((stem, steps, map.then(n, |i| pooled(p, i as usize))))
         }
