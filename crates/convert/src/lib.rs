@@ -1,5 +1,10 @@
 //! From trained networks to spikes, and to other tools and back.
 
 pub mod ann;
+pub mod calibrate;
+pub mod coded;
+pub mod measure;
+pub mod network;
+pub mod rate;
 
 pub use cortado_base::{Error, Result};

@@ -4,6 +4,7 @@
 //! in `f64`, which holds what ONNX and Cortado write exactly.
 
 mod build;
+mod eval;
 
 pub use build::Builder;
 
