@@ -87,7 +87,7 @@ def units():
     built("clip-inputs", [constant(np.float32(0.75), "high"), helper.make_node("Clip", ["x", "low", "high"], ["h"]),
                           helper.make_node("Clip", ["h", "", "six"], ["y"])],
           [6], [6], low=np.float32(-0.5), six=np.float32(0.5))
-    built("dropout", [helper.make_node("Dropout", ["x", "ratio"], ["h", "mask"]), node("Identity", "h", "y")], [6], [6], ratio=np.float32(0.5))
+    built("dropout", [helper.make_node("Dropout", ["x", "ratio"], ["h", "mask"]), node("Identity", "h", "i"), node("Relu", "i", "y")], [6], [6], ratio=np.float32(0.5))
     built("softmax", [node("MatMul", "x w", "h"), node("Softmax", "h", "y", axis=-1)], [5], [4], w=f32(5, 4))
     built("softmax-old", [node("MatMul", "x w", "h"), node("Softmax", "h", "y")], [5], [4], opset=11, w=f32(5, 4))
 

@@ -4,6 +4,8 @@
 //! in `f64`, which holds what ONNX and Cortado write exactly.
 
 mod build;
+mod eval;
+mod fold;
 
 pub use build::Builder;
 
