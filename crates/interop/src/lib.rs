@@ -2,4 +2,6 @@
 //!
 //! This crate reads and writes; what a network does is the business of `cortado-convert`.
 
+pub mod onnx;
+
 pub use cortado_base::{Error, Result};

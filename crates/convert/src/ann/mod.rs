@@ -5,6 +5,7 @@
 
 mod build;
 mod eval;
+mod fold;
 
 pub use build::Builder;
 
