@@ -13,8 +13,8 @@ mod training;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use commands::{
-    bench, compare, completions, cost, data, eval, events, inspect, man, models, plot, recipes,
-    report as report_command, run, sweep, train,
+    bench, compare, completions, convert, cost, data, eval, events, inspect, man, models, plot,
+    recipes, report as report_command, run, sweep, train,
 };
 use std::process::ExitCode;
 
@@ -38,6 +38,8 @@ enum Command {
     Bench(bench::Args),
     /// Download public data sets and check them
     Data(data::Args),
+    /// Turn a trained network into spikes: rates, few spikes, first spikes
+    Convert(convert::Args),
     /// Recordings of event cameras: read, convert, cut, filter, look at them
     Events(events::Args),
     /// Draw pictures of a run, or of ideas
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Cost(args) => cost::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Report(args) => report_command::run(&args),

@@ -196,6 +196,7 @@ fn a_membrane_stands_under_its_threshold_and_spikes() {
 #[test]
 fn curves_and_the_dot_of_a_single_test() {
     let chart = Curves {
+        along: "epoch".into(),
         title: String::new(),
         metrics: vec![Metric {
             name: "loss".into(),
@@ -500,6 +501,7 @@ fn what_does_not_fit_is_a_sentence() {
         }
         .draw(720.0),
         Curves {
+            along: "epoch".into(),
             title: String::new(),
             metrics: vec![],
         }

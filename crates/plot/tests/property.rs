@@ -75,7 +75,7 @@ proptest! {
     fn curves_and_grids(title in word(), points in prop::collection::vec([number(), number()], 0..30)) {
         let curve = |name: &str| Curve { name: name.into(), points: points.clone() };
         let metric = Metric { name: title.clone(), curves: vec![curve("a"), curve("b")] };
-        check(&Curves { title: title.clone(), metrics: vec![metric.clone(), metric] }, 480.0)?;
+        check(&Curves { title: title.clone(), along: title.clone(), metrics: vec![metric.clone(), metric] }, 480.0)?;
         let lines = (0..3).map(|style| Line { style, points: points.clone() }).collect();
         let cell = Cell { title: title.clone(), note: title.clone(), lines, impulse: Some(0.0) };
         check(&Grid { title, columns: 3, x: "x".into(), cells: vec![cell; 4], legend: vec!["a".into()] }, 480.0)?;

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod compare;
 pub mod completions;
+pub mod convert;
 pub mod cost;
 pub mod data;
 mod engines;

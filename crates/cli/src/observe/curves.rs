@@ -73,6 +73,7 @@ pub fn curves(folder: &Path, about: &str) -> Result<Curves> {
         }
     }
     Ok(Curves {
+        along: "epoch".into(),
         title: format!("Learning: {about}"),
         metrics,
     })

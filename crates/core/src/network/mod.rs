@@ -89,6 +89,12 @@ impl<R: Lanes> Node<R> {
 }
 
 impl<R: Lanes> Network<R> {
+    /// The same weights; what training draws from now on, dropout and the order of samples, follows another seed.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
         self.nodes[0].shape.size()

@@ -9,11 +9,13 @@ use crate::svg::{Anchor, Font, Svg, escape};
 use crate::text;
 use serde::Serialize;
 
-/// Curves over epochs.
+/// Curves over epochs, or over something else that is counted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Curves {
     /// What it shows.
     pub title: String,
+    /// What they run along.
+    pub along: String,
     /// One panel for each.
     pub metrics: Vec<Metric>,
 }
@@ -32,12 +34,18 @@ pub struct Metric {
 pub struct Curve {
     /// Its name.
     pub name: String,
-    /// `[epoch, value]`; one alone is drawn as a dot with its value.
+    /// `[count, value]`; one alone is drawn as a dot with its value.
     pub points: Vec<[f64; 2]>,
 }
 
 impl Metric {
-    fn draw(&self, svg: &mut Svg, frame: [f64; 4], epochs: [f64; 2], names: &[&str]) {
+    fn draw(
+        &self,
+        svg: &mut Svg,
+        frame: [f64; 4],
+        (along, range): (&str, [f64; 2]),
+        names: &[&str],
+    ) {
         let values = self
             .curves
             .iter()
@@ -50,9 +58,9 @@ impl Metric {
         } else {
             a - room
         };
-        let panel = Panel::new(frame, epochs, [low, b + room]);
+        let panel = Panel::new(frame, range, [low, b + room]);
         panel.begin(svg, &self.name);
-        panel.axis_x(svg, "epoch", true);
+        panel.axis_x(svg, along, true);
         panel.axis_y(svg, "");
         panel.border(svg);
         panel.caption(svg, &self.name, INK);
@@ -104,7 +112,7 @@ impl Chart for Curves {
         let Some([a, b]) = extent(points().filter(|p| p[1].is_finite()).map(|p| p[0])) else {
             return Err(Error::empty("points", "curves"));
         };
-        // One epoch stands in the middle.
+        // One point stands in the middle.
         let [a, b] = if a < b { [a, b] } else { [a - 1.0, b + 1.0] };
         let mut svg = Svg::default();
         let y = heading(&mut svg, &self.title, width) + 20.0;
@@ -119,7 +127,12 @@ impl Chart for Curves {
         }
         for (i, m) in self.metrics.iter().enumerate() {
             let left = i as f64 * each + 46.0;
-            m.draw(&mut svg, [left, y, each - 46.0 - 8.0, high], [a, b], &names);
+            m.draw(
+                &mut svg,
+                [left, y, each - 46.0 - 8.0, high],
+                (&self.along, [a, b]),
+                &names,
+            );
         }
         let entries: Vec<_> = names
             .iter()

@@ -143,7 +143,7 @@ fn idea(name: impl Into<String>, width: f64, chart: impl Chart + 'static) -> Ide
 const SCALE: f32 = 2.0;
 
 /// Draws a chart and writes it as what the name of the file says.
-fn save(chart: &impl Chart, width: f64, path: &Path) -> Result<()> {
+pub fn save(chart: &impl Chart, width: f64, path: &Path) -> Result<()> {
     let figure = chart.draw(width)?;
     let bytes = match path.extension().and_then(|e| e.to_str()) {
         Some("svg") => figure.svg().as_bytes().to_vec(),
