@@ -9,6 +9,7 @@ use cortado_convert::ann::Ann;
 use cortado_convert::measure::{classes, decide, layers};
 use cortado_convert::network;
 use cortado_convert::rate::{self, Rate, quantise};
+use std::time::Instant;
 
 /// Converts to rates and runs the test set.
 pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
@@ -25,7 +26,9 @@ pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
     };
     let rates = how.convert(&ann, samples, n)?;
     let values = task.test.all_values();
+    let start = Instant::now();
     let decisions = decide(&rates.built.network, values, args.steps)?;
+    let seconds = start.elapsed().as_secs_f64();
     let last: Vec<u32> = decisions
         .classes
         .chunks(args.steps)
@@ -49,7 +52,7 @@ pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
         spikes_per_neuron: decisions.spikes_per_neuron(),
         by_step: share(task.test.labels()),
         layers: layers(&ann, &rates, &values[..some], args.steps)?,
-        extra: Vec::new(),
+        extra: vec![("run_seconds", seconds)],
     };
     if let Some(path) = &args.plot {
         report.plot(path, task.accuracy(&task.wanted))?;

@@ -93,28 +93,38 @@ impl Report {
 
     /// Accuracy against steps, beside that of the trained network.
     pub fn plot(&self, path: &Path, ann: f64) -> Result<()> {
-        let steps = self.by_step.len() as f64;
         let points = self.by_step.iter().enumerate();
+        let whole: Vec<[f64; 2]> = points.map(|(t, a)| [t as f64 + 1.0, 100.0 * a]).collect();
+        let near = whole
+            .iter()
+            .copied()
+            .filter(|p| p[1] > 100.0 * ann - 2.0)
+            .collect();
+        let last = self.by_step.len() as f64;
+        let panel = |name: &str, points: Vec<[f64; 2]>| Metric {
+            name: name.into(),
+            curves: vec![
+                Curve {
+                    name: "trained network".into(),
+                    points: vec![[1.0, 100.0 * ann], [last.max(2.0), 100.0 * ann]],
+                },
+                Curve {
+                    name: "spiking".into(),
+                    points,
+                },
+            ],
+        };
         let chart = Curves {
             title: format!(
                 "Accuracy of the converted network ({}), {} samples",
                 self.method, self.samples
             ),
             along: "steps".into(),
-            metrics: vec![Metric {
-                name: "accuracy (%)".into(),
-                curves: vec![
-                    Curve {
-                        name: "spiking".into(),
-                        points: points.map(|(t, a)| [t as f64 + 1.0, 100.0 * a]).collect(),
-                    },
-                    Curve {
-                        name: "trained network".into(),
-                        points: vec![[1.0, 100.0 * ann], [steps.max(2.0), 100.0 * ann]],
-                    },
-                ],
-            }],
+            metrics: vec![
+                panel("accuracy (%)", whole),
+                panel("the same, where less than 2 points are lost", near),
+            ],
         };
-        plot::save(&chart, 640.0, path)
+        plot::save(&chart, 960.0, path)
     }
 }
