@@ -16,9 +16,10 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 16] = embedded![
+const RECIPES: [(&str, &str); 18] = embedded![
     "digits",
     "digits-events",
+    "digits-ann",
     "mnist-direct",
     "mnist-latency",
     "mnist-first-spike",
@@ -26,6 +27,7 @@ const RECIPES: [(&str, &str); 16] = embedded![
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",
+    "fashion-ann",
     "yin-yang",
     "yin-yang-eventprop",
     "fsdd",

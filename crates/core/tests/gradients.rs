@@ -428,6 +428,7 @@ fn of_every_loss_and_regulariser() {
     let losses = [
         (&membrane, Loss::MeanCrossEntropy),
         (&membrane, Loss::SumCrossEntropy),
+        (&membrane, Loss::LastCrossEntropy),
         (&membrane, Loss::MaxCrossEntropy),
         (&spiking, Loss::CountCrossEntropy),
         (&spiking, Loss::CountMse),

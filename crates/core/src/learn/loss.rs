@@ -25,6 +25,8 @@ pub enum Loss {
     SumCrossEntropy,
     /// Cross-entropy of the membrane's maximum over time.
     MaxCrossEntropy,
+    /// Cross-entropy of the membrane after the last step: of an integrator, of the sum of all that reached it.
+    LastCrossEntropy,
     /// Cross-entropy of `-10 t_j / T`, `t_j` being the step of an output's first spike, or `T` without one.
     ///
     /// As a function of spikes the time is `sum_t prod_{u <= t} (1 - z_u)`, and that is what is differentiated.
@@ -116,6 +118,7 @@ impl Loss {
             Self::MeanCrossEntropy
             | Self::SumCrossEntropy
             | Self::MaxCrossEntropy
+            | Self::LastCrossEntropy
             | Self::Integral { .. } => Output::Membrane,
             _ => Output::Spikes,
         }
@@ -275,6 +278,7 @@ impl Loss {
         !matches!(
             self,
             Self::MaxCrossEntropy
+                | Self::LastCrossEntropy
                 | Self::FirstSpike
                 | Self::SpikeTime { .. }
                 | Self::VanRossum { .. }
@@ -337,6 +341,7 @@ impl Readout<'_> {
         for (j, g) in by_score.into_iter().enumerate() {
             match loss {
                 Loss::MaxCrossEntropy => send.at(self.peak(j), j, g),
+                Loss::LastCrossEntropy => send.at(self.steps - 1, j, g),
                 Loss::FirstSpike => {
                     for (t, d) in self.first_by_spikes(j).into_iter().enumerate() {
                         send.at(t, j, g * -share * d);

@@ -47,6 +47,7 @@ impl Scores {
             let v = v.value();
             match self.loss {
                 Loss::MaxCrossEntropy => *sum = if v > *sum { v } else { *sum },
+                Loss::LastCrossEntropy => *sum = v,
                 Loss::FirstSpike | Loss::SpikeTime { .. } => {
                     *quiet *= 1.0 - v;
                     *sum += *quiet;
@@ -102,6 +103,7 @@ mod tests {
         match loss {
             Loss::MeanCrossEntropy => 10.0 * column().sum::<f64>() / steps as f64,
             Loss::MaxCrossEntropy => column().fold(f64::NEG_INFINITY, f64::max),
+            Loss::LastCrossEntropy => column().next_back().unwrap_or(0.0),
             Loss::FirstSpike => {
                 let first = column().position(|z| z == 1.0).unwrap_or(steps);
                 -10.0 * first as f64 / steps as f64
@@ -119,6 +121,7 @@ mod tests {
             Loss::MeanCrossEntropy,
             Loss::SumCrossEntropy,
             Loss::MaxCrossEntropy,
+            Loss::LastCrossEntropy,
             Loss::FirstSpike,
             Loss::VanRossum { tau: 5e-3 },
         ] {

@@ -74,7 +74,7 @@ pub fn fine_tune(task: &Task<'_>) -> Result<Report> {
         batch: args.batch,
         rule: Rule::Bptt,
         wake: 0.0,
-        objective: Loss::SumCrossEntropy.into(),
+        objective: Loss::LastCrossEntropy.into(),
         optimizer: OptimizerSpec {
             algorithm: Algorithm::AdamW,
             rate: args.rate,

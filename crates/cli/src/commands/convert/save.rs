@@ -16,14 +16,14 @@ pub fn network(network: Network<f32>, path: &Path) -> Result<()> {
     }
 }
 
-/// As a checkpoint that `cortado run` reads, its decision the largest sum of the readout.
+/// As a checkpoint that `cortado run` reads, its decision the largest membrane of the readout after the last step.
 fn checkpoint(network: Network<f32>, path: &Path) -> Result<()> {
     let spec = FitSpec {
         epochs: 0,
         batch: 1,
         rule: Rule::Bptt,
         wake: 0.0,
-        objective: Loss::SumCrossEntropy.into(),
+        objective: Loss::LastCrossEntropy.into(),
         optimizer: OptimizerSpec::default(),
     };
     Ok(Fit::new(network, spec)?.save(path, serde_json::Value::Null)?)

@@ -2,7 +2,8 @@
 
 use super::model::Model;
 use anyhow::{Context, Result};
-use cortado::learn::Rule;
+use cortado::Error;
+use cortado::learn::{Loss, Rule};
 use cortado::network::NodeKind;
 use cortado::neuron::models;
 use cortado::sim::event;
@@ -52,7 +53,14 @@ pub fn choose(wanted: Engine, model: &Model, given: &Given, steps: Option<&str>)
     if wanted == Engine::Clock {
         return clock("asked for".into());
     }
-    let engine = event::Engine::new(&model.net);
+    let engine = match model.loss {
+        Loss::LastCrossEntropy => {
+            let expected = "a loss on spikes, or on a membrane's maximum or mean";
+            let at = "the engine without a clock";
+            Err(Error::invalid("loss", at, expected, "last_cross_entropy"))
+        }
+        _ => event::Engine::new(&model.net),
+    };
     if wanted == Engine::Event {
         let engine = engine.context("--engine event does not run this network")?;
         return Ok(Choice {
