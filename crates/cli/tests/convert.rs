@@ -133,7 +133,7 @@ fn what_is_converted_runs_and_leaves() {
         "--out",
         &at("x.nir"),
     ]);
-    assert!(error.contains("--method rate or qcfs"), "{error}");
+    assert!(error.contains("ends in .safetensors"), "{error}");
     let error = failed(&[
         "convert",
         &run,

@@ -7,5 +7,6 @@ pub mod measure;
 pub mod network;
 pub mod onnx;
 pub mod rate;
+pub mod store;
 
 pub use cortado_base::{Error, Result};

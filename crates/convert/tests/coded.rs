@@ -5,6 +5,7 @@ mod nets;
 use cortado_convert::ann::{Ann, Builder, Op, Source};
 use cortado_convert::calibrate::{Scale, reach};
 use cortado_convert::coded::{Coded, Coding, FewSpikes, FirstSpike, Spike};
+use cortado_convert::store::{Code, read_ann, write_ann};
 use nets::{dense, images, linear, logits, samples, window};
 
 /// What each layer's windows have room for.
@@ -175,6 +176,38 @@ fn the_largest_of_a_window_passes() {
         let got: Vec<f64> = outcomes.iter().flat_map(|o| o.outputs.clone()).collect();
         assert_eq!(got, want);
     }
+}
+
+#[test]
+fn a_network_comes_back_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let ann = images();
+    let code = Code::FirstSpike {
+        input: 1.0,
+        largest: ann
+            .layers
+            .iter()
+            .map(|l| l.op.is_unit().then_some(2.5))
+            .collect(),
+    };
+    for code in [None, Some(&code)] {
+        write_ann(&path, &ann, code).unwrap();
+        assert_eq!(read_ann(&path).unwrap(), (ann.clone(), code.cloned()));
+    }
+    let bytes = std::fs::read(&path).unwrap();
+    for cut in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        assert!(read_ann(&path).is_err(), "{cut}");
+    }
+    // Another shape in the header does not get through.
+    let text = String::from_utf8_lossy(&bytes[..4000]).into_owned();
+    let at = text.find("[2,9,8]").unwrap();
+    let mut other = bytes.clone();
+    other[at..at + 7].copy_from_slice(b"[2,8,9]");
+    std::fs::write(&path, other).unwrap();
+    let error = read_ann(&path).unwrap_err().to_string();
+    assert!(error.contains("layer '"), "{error}");
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod fold;
 
 pub use build::Builder;
 
+use serde::{Deserialize, Serialize};
+
 /// A trained network without time; the last layer is its output.
 ///
 /// Values of images stand as `[channels, height, width]`, weights as `[outputs, inputs]` and
@@ -22,7 +24,7 @@ pub struct Ann {
 }
 
 /// A layer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Layer {
     /// Its name, one of its own.
     pub name: String,
@@ -35,7 +37,8 @@ pub struct Layer {
 }
 
 /// Where a layer takes its input from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The network's input.
     Input,
@@ -43,21 +46,26 @@ pub enum Source {
     Layer(usize),
 }
 
-/// What a layer does.
-#[derive(Clone, Debug, PartialEq)]
+/// What a layer does; written without its weights, which are tensors ([`crate::store`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum Op {
     /// `y = W x + b`
     Linear {
         /// `[outputs, inputs]`
+        #[serde(skip)]
         weight: Vec<f64>,
         /// `[outputs]`
+        #[serde(skip)]
         bias: Vec<f64>,
     },
     /// Cross-correlation.
     Conv2d {
         /// `[channels out, channels in / groups, height, width]`
+        #[serde(skip)]
         weight: Vec<f64>,
         /// `[channels out]`
+        #[serde(skip)]
         bias: Vec<f64>,
         /// The window.
         window: Window,
@@ -69,8 +77,10 @@ pub enum Op {
     /// `y = scale x + shift` for each channel (each value of one axis): batch norm in inference, and constants.
     Affine {
         /// `[channels]`
+        #[serde(skip)]
         scale: Vec<f64>,
         /// `[channels]`
+        #[serde(skip)]
         shift: Vec<f64>,
     },
     /// `max(x, 0)`
@@ -112,7 +122,7 @@ pub enum Op {
 }
 
 /// A window that moves over an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Height and width.
     pub kernel: [usize; 2],
@@ -141,6 +151,28 @@ impl Op {
         }
     }
 
+    /// Its numbers with their names: weight and bias, or scale and shift.
+    pub fn numbers(&self) -> Vec<(&'static str, &Vec<f64>)> {
+        match self {
+            Self::Linear { weight, bias } | Self::Conv2d { weight, bias, .. } => {
+                vec![("weight", weight), ("bias", bias)]
+            }
+            Self::Affine { scale, shift } => vec![("scale", scale), ("shift", shift)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to be set.
+    pub fn numbers_mut(&mut self) -> Vec<(&'static str, &mut Vec<f64>)> {
+        match self {
+            Self::Linear { weight, bias } | Self::Conv2d { weight, bias, .. } => {
+                vec![("weight", weight), ("bias", bias)]
+            }
+            Self::Affine { scale, shift } => vec![("scale", scale), ("shift", shift)],
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether it is a unit that a spiking neuron stands for.
     pub fn is_unit(&self) -> bool {
         matches!(
@@ -157,6 +189,12 @@ impl Ann {
             Source::Input => &self.input,
             Source::Layer(i) => &self.layers[i].shape,
         }
+    }
+
+    /// Number of weights, biases, scales and shifts.
+    pub fn parameters(&self) -> usize {
+        let of = |l: &Layer| l.op.numbers().iter().map(|n| n.1.len()).sum::<usize>();
+        self.layers.iter().map(of).sum()
     }
 
     /// Number of inputs.

@@ -7,14 +7,16 @@ use cortado_convert::ann::Op;
 use cortado_convert::calibrate::{Scale, reach};
 use cortado_convert::coded::{Coded, Coding, FewSpikes, FirstSpike};
 use cortado_convert::measure::largest;
+use cortado_convert::store::{self, Code};
 
 /// Samples that run at once: what their units told is held.
 const BATCH: usize = 256;
 
 /// Binary digits.
 pub fn few_spikes(task: &Task<'_>) -> Result<Report> {
-    let room = room(task, task.args.scale(), 1.0)?;
-    let coding = FewSpikes::new(task.args.steps, room)?;
+    let (steps, largest) = (task.args.steps, room(task, task.args.scale(), 1.0)?);
+    let coding = FewSpikes::new(steps, largest.clone())?;
+    save(task, &Code::FewSpikes { steps, largest })?;
     run(
         task,
         Coded::new(task.ann.clone(), coding)?,
@@ -28,14 +30,32 @@ pub fn first_spike(task: &Task<'_>) -> Result<Report> {
     if !(margin >= 1.0 && margin.is_finite()) {
         bail!("--margin: expected a factor of at least 1, got {margin}");
     }
-    let room = room(task, Scale::Max, margin)?;
+    let largest = room(task, Scale::Max, margin)?;
     let input = task
         .train
         .all_values()
         .iter()
         .fold(0.0f32, |m, &v| m.max(v));
-    let coding = FirstSpike::new(f64::from(input), &room)?;
+    let input = f64::from(input);
+    let coding = FirstSpike::new(input, &largest)?;
+    save(task, &Code::FirstSpike { input, largest })?;
     run(task, Coded::new(task.ann.clone(), coding)?, ("ttfs", 0))
+}
+
+fn save(task: &Task<'_>, code: &Code) -> Result<()> {
+    if task.args.plot.is_some() {
+        bail!("--plot: expected --method rate or qcfs, which decide after every step");
+    }
+    let Some(path) = &task.args.out else {
+        return Ok(());
+    };
+    if path.extension().is_none_or(|e| e != "safetensors") {
+        bail!(
+            "--out {}: expected a name that ends in .safetensors under fs and ttfs",
+            path.display()
+        );
+    }
+    Ok(store::write_ann(path, &task.ann, Some(code))?)
 }
 
 /// The largest value that each layer of units can tell.
@@ -58,9 +78,6 @@ fn run<C: Coding>(
     coded: Coded<C>,
     (method, steps): (&'static str, usize),
 ) -> Result<Report> {
-    if task.args.out.is_some() || task.args.plot.is_some() {
-        bail!("--out, --plot: expected --method rate or qcfs, got {method}");
-    }
     let n = task.test.features();
     let (mut decided, mut spikes, mut neurons, mut given, mut additions) = (Vec::new(), 0, 0, 0, 0);
     let mut apart = 0.0f64;

@@ -13,7 +13,7 @@ use cortado::learn::Fit;
 use cortado_convert::ann::Ann;
 use cortado_convert::calibrate::Scale;
 use cortado_convert::measure::classes;
-use cortado_convert::{network, onnx};
+use cortado_convert::{network, onnx, store};
 use cortado_data::Dataset;
 use report::Report;
 use std::io::Write;
@@ -24,7 +24,7 @@ use std::time::Instant;
 #[derive(clap::Args)]
 #[command(after_help = CODES)]
 pub struct Args {
-    /// A trained network: an ONNX file, or the folder of a run whose units are relu or qcfs
+    /// A trained network: an ONNX file, the folder of a run whose units are relu or qcfs, or a .safetensors file that --out of fs or ttfs wrote
     model: PathBuf,
     /// How a unit's value becomes spikes
     #[arg(long, value_enum)]
@@ -41,7 +41,7 @@ pub struct Args {
     /// Number of test samples, the first ones; all if absent
     #[arg(long)]
     limit: Option<usize>,
-    /// Where the spiking network goes: a folder for `cortado run`, or a file that ends in .nir, .onnx or .safetensors
+    /// Where the spiking network goes: a folder for `cortado run`, or a file that ends in .nir, .onnx or .safetensors; .safetensors of fs and ttfs
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Picture of accuracy against steps, .svg or .png (rate and qcfs)
@@ -186,7 +186,7 @@ pub fn run(args: &Args) -> Result<()> {
             "{}: {} layers, {} parameters, accuracy {accuracy:.4} on {} samples of {}",
             args.model.display(),
             task.ann.layers.len(),
-            parameters(&task.ann),
+            task.ann.parameters(),
             task.test.len(),
             args.data
         ))?;
@@ -261,6 +261,9 @@ fn task(args: &Args) -> Result<Task<'_>> {
 
 /// A trained network from a file or a run.
 fn load(path: &Path) -> Result<Ann> {
+    if path.extension().is_some_and(|e| e == "safetensors") {
+        return Ok(store::read_ann(path)?.0);
+    }
     if !path.is_dir() {
         return Ok(onnx::read(path)?);
     }
@@ -269,14 +272,4 @@ fn load(path: &Path) -> Result<Ann> {
         false => Folder::open(path)?.0.load()?.0,
     };
     Ok(network::read(&fit.net)?)
-}
-
-fn parameters(ann: &Ann) -> usize {
-    use cortado_convert::ann::Op;
-    let of = |op: &Op| match op {
-        Op::Linear { weight, bias } | Op::Conv2d { weight, bias, .. } => weight.len() + bias.len(),
-        Op::Affine { scale, shift } => scale.len() + shift.len(),
-        _ => 0,
-    };
-    ann.layers.iter().map(|l| of(&l.op)).sum()
 }

@@ -3,12 +3,14 @@
 use anyhow::{Result, bail};
 use cortado::learn::{Fit, FitSpec, Loss, OptimizerSpec, Rule};
 use cortado::network::Network;
+use cortado_convert::store;
 use std::path::Path;
 
 /// Writes a network as what the name of the file says: a checkpoint in a folder, or another tool's format.
 pub fn network(network: Network<f32>, path: &Path) -> Result<()> {
     match path.extension().and_then(|e| e.to_str()) {
         None => checkpoint(network, path),
+        Some("safetensors") => Ok(store::write_network(path, &network)?),
         Some(other) => bail!(
             "--out {}: expected a folder, or a name that ends in .nir, .onnx or .safetensors, got .{other}",
             path.display()
