@@ -1,4 +1,5 @@
-//! Trained networks from ONNX files, as PyTorch (both exporters), Keras and tf2onnx write them.
+//! Trained networks from ONNX files, as PyTorch (both exporters), Keras and tf2onnx write them; and a step of a spiking
+//! network as an ONNX model.
 //!
 //! What is worked out from constants alone (shapes, weights that are turned or scaled) is worked out; dropout and casts fall
 //! away; a batch is any number of samples. Everything else is a layer or an error that names the node and its operator.
@@ -12,6 +13,9 @@ mod images;
 mod importer;
 mod ops;
 mod shapes;
+mod step;
+
+pub use step::{Given, OPSET, State, Step, step};
 
 use crate::ann::{Ann, Builder, Source};
 use crate::{Error, Result};
