@@ -1,4 +1,5 @@
 //! Models, samples and images of the tests.
+#![allow(dead_code)] // each test binary uses a part
 
 use cortado_base::source::Source;
 use cortado_convert::ann::Ann;
