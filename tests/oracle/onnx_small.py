@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnx_models import SAMPLES, export, save
+from onnx_models import HERE, SAMPLES, export, save
 from torch import nn
 
 draw = np.random.default_rng(5)
@@ -187,6 +187,32 @@ def torches():
             save(f"{name}-{way}", export(make(), x, way), x.numpy())
 
 
+def tensors():
+    """Not to be run: each type of number in the bytes and in the field of its type, and each type of attribute."""
+    floats, whole, flags = [1.5, -2.0, 0.25], [3, -4, 5], [True, False, True]
+    kinds = {
+        "float": (TensorProto.FLOAT, floats), "double": (TensorProto.DOUBLE, floats), "float16": (TensorProto.FLOAT16, floats),
+        "int32": (TensorProto.INT32, whole), "int64": (TensorProto.INT64, whole), "bool": (TensorProto.BOOL, flags),
+    }  # fmt: skip
+    inits = []
+    for name, (kind, values) in kinds.items():
+        inits.append(helper.make_tensor(f"{name} field", kind, [3, 1], values))
+        array = np.array(values).astype(helper.tensor_dtype_to_np_dtype(kind))
+        inits.append(helper.make_tensor(f"{name} bytes", kind, [3, 1], array.tobytes(), raw=True))
+    one = helper.make_node(
+        "Odd", ["x", ""], ["y", "z"], name="odd", domain="test", f=1.5, i=-7, s="text", floats=[1.5, -2.0], ints=[1, -2], strings=["a", "b"],
+        t=numpy_helper.from_array(np.array(4.0)), g=helper.make_graph([], "inner", [], []))  # fmt: skip
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", None, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.STRING, None)
+    graph = helper.make_graph([one], "tensors", [x], [y], inits)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("test", 2)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="onnx")
+    helper.set_model_props(model, {"note": "kept"})
+    path = HERE.parents[3] / "interop/tests/data/tensors.onnx"
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def write():
+    tensors()
     for part in (dense, convolution, batch_norm, units, pools, shapes, joins, nhwc, torches):
         part()
