@@ -10,7 +10,7 @@ cuba-lif-early   opset 17,  31 nodes, 4 states: 9 spikes, 0 differ
 cuba-lif         opset 17,  24 nodes, 4 states: membranes up to 21, off by 0.0e+00
 image            opset 17,  26 nodes, 2 states: 121 spikes, 0 differ
 izhikevich       opset 17,  82 nodes, 3 states: membranes up to 0.627, off by 0.0e+00
-late             opset 17,  51 nodes, 7 states: membranes up to 2.15, off by 0.0e+00
+late             opset 17,  68 nodes, 9 states: membranes up to 1.2, off by 0.0e+00
 lif-box          opset 17,  28 nodes, 5 states: membranes up to 73.1, off by 0.0e+00
 lif              opset 17,  19 nodes, 3 states: membranes up to 24.8, off by 0.0e+00
 """

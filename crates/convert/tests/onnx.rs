@@ -4,7 +4,7 @@ mod common;
 
 use common::{Samples, accuracy, folder, samples};
 use cortado::num::Float;
-use cortado_convert::ann::Ann;
+use cortado_convert::ann::{Ann, Builder, Op, Source};
 use cortado_convert::onnx;
 use cortado_interop::onnx::Model;
 
@@ -145,4 +145,40 @@ fn outputs_do_not_depend_on_the_number_of_threads() {
     };
     assert_eq!(bits(1), bits(3));
     assert_eq!(bits(1)[..30], bits(1)[30..60]);
+}
+
+/// With `CORTADO_WRITE` naming a folder, the files are left there for ONNX Runtime.
+#[test]
+fn exported_networks_come_back() {
+    for (name, case) in samples() {
+        let ann = onnx::read(&folder().join(format!("{name}.onnx"))).unwrap();
+        let model = onnx::export(&ann);
+        let back = onnx::import(&model).unwrap();
+        assert_eq!(
+            back.layers.last().map(|l| &l.name),
+            ann.layers.last().map(|l| &l.name)
+        );
+        assert!(off::<f64>(&back, &case) <= 1e-5, "{name}");
+        if let Some(to) = std::env::var_os("CORTADO_WRITE") {
+            model
+                .write(&std::path::Path::new(&to).join(format!("{name}.onnx")))
+                .unwrap();
+        }
+    }
+}
+
+/// A quantised unit goes out as operators that the reader does not take back.
+#[test]
+fn quantised_units_are_written_as_they_are_computed() {
+    let mut b = Builder::new(&[2]).unwrap();
+    let op = Op::Qcfs {
+        ceiling: 2.0,
+        levels: 4,
+    };
+    b.push("unit", op, &[Source::Input]).unwrap();
+    let model = onnx::export(&b.finish().unwrap());
+    let ops: Vec<_> = model.nodes.iter().map(|n| n.op.as_str()).collect();
+    assert_eq!(ops, ["Mul", "Add", "Floor", "Clip", "Mul"]);
+    let e = onnx::import(&model).unwrap_err().to_string();
+    assert!(e.contains("'unit.whole' (Floor)"), "{e}");
 }

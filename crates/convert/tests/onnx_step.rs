@@ -60,7 +60,9 @@ fn cases() -> Vec<Case> {
         { name = "w", type = "linear", n = 6, scale = 3.0, from = [{ node = "a", delay = 3e-3 }, ] },
         { name = "b", type = "population", neuron = "adlif", from = ["w", "v"] },
         { name = "v", type = "linear", n = 6, scale = 3.0, from = [{ node = "a", delay = 1e-3 }] },
-        { name = "out", type = "linear", n = 2, from = ["b"] },
+        { name = "u", type = "linear", n = 6, scale = 3.0, from = ["b"] },
+        { name = "c", type = "population", neuron = "se_adlif" },
+        { name = "out", type = "linear", n = 2, from = ["c"] },
         { name = "readout", type = "population", neuron = "cuba_li" }"#;
     let izhikevich = r#"{ name = "fc", type = "linear", n = 6, scale = 60.0 },
         { name = "hidden", type = "population", neuron = "izhikevich" },

@@ -11,9 +11,6 @@ use cortado_interop::onnx::Model;
 use neuron::Wanted;
 use write::Writer;
 
-/// Version of the standard operators that a step is written in.
-pub const OPSET: i64 = 17;
-
 /// What a network is given in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {

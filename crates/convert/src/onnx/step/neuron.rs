@@ -106,7 +106,7 @@ fn record<M: Neuron<S, P, K>, const S: usize, const P: usize, const K: usize>(
     let rows = rows?;
     let of_step = rows
         .iter()
-        .map(|p| M::discretise(*p, want.convention, want.reset, want.dt));
+        .map(|p| M::discretise(p, want.convention, want.reset, want.dt));
     let of_step: Vec<[f64; K]> = of_step.collect();
     // As the engine has them.
     let constant = |i: usize| of_step.iter().map(|k| k[i] as f32).collect::<Vec<_>>();

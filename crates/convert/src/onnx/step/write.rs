@@ -2,10 +2,12 @@
 
 use super::neuron::{CONSTANT, CURRENT, Formula, PULSE, SPIKE};
 use super::tape::Entry;
-use super::{OPSET, State, Step};
+use super::{State, Step};
+use crate::onnx::OPSET;
+use crate::onnx::export::{ints, port};
 use cortado::network::{Network, Window};
 use cortado::neuron::{Output, Threshold};
-use cortado_interop::onnx::{Attribute, Data, Dim, Element, Model, Node, Port, Tensor};
+use cortado_interop::onnx::{Attribute, Data, Element, Model, Node, Tensor};
 use std::collections::BTreeMap;
 
 /// A model that grows.
@@ -78,7 +80,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Whole numbers that operators take as inputs.
-    fn ints(&mut self, list: &[i64], scalar: bool) -> String {
+    fn whole(&mut self, list: &[i64], scalar: bool) -> String {
         let words: Vec<String> = list.iter().map(ToString::to_string).collect();
         let kind = if scalar { "int" } else { "ints" };
         let shape = if scalar { vec![] } else { vec![list.len()] };
@@ -125,7 +127,10 @@ impl<'a> Writer<'a> {
     pub fn read(&mut self, node: &str, from: &str, delay: usize) -> String {
         let mut value = from.to_string();
         if delay > 0 {
-            let (past, at) = (format!("{from}.past"), self.ints(&[delay as i64 - 1], true));
+            let (past, at) = (
+                format!("{from}.past"),
+                self.whole(&[delay as i64 - 1], true),
+            );
             let name = self.fresh(node);
             value = self.op(
                 "Gather",
@@ -306,14 +311,17 @@ impl<'a> Writer<'a> {
             let past = format!("{node}.past");
             let next = format!("{past}.next");
             self.state(past.clone(), shape, &[0.0]);
-            let axis = self.ints(&[1], false);
+            let axis = self.whole(&[1], false);
             if lead == 1 {
                 self.op("Unsqueeze", &[&node, &axis], &next, &[]);
                 continue;
             }
             let (newest, kept) = (self.fresh(&node), self.fresh(&node));
             let newest = self.op("Unsqueeze", &[&node, &axis], &newest, &[]);
-            let (start, end) = (self.ints(&[0], false), self.ints(&[lead as i64 - 1], false));
+            let (start, end) = (
+                self.whole(&[0], false),
+                self.whole(&[lead as i64 - 1], false),
+            );
             let kept = self.op("Slice", &[&past, &start, &end, &axis], &kept, &[]);
             self.op(
                 "Concat",
@@ -359,18 +367,4 @@ fn needed(f: &Formula, spike: Option<usize>) -> Vec<bool> {
         }
     }
     needed
-}
-
-fn ints(list: &[usize]) -> Attribute {
-    Attribute::Ints(list.iter().map(|&i| i as i64).collect())
-}
-
-fn port(name: &str, shape: &[usize]) -> Port {
-    let batch = Dim::Open("batch".into());
-    let rest = shape.iter().map(|&n| Dim::Known(n));
-    Port {
-        name: name.into(),
-        element: Some(Element::F32),
-        shape: Some(std::iter::once(batch).chain(rest).collect()),
-    }
 }
