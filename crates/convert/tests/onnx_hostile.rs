@@ -29,9 +29,10 @@ fn seeds() -> std::ops::Range<u64> {
 /// Runs a network, folded and not, if that does not take long.
 fn run(ann: &Ann) {
     let kernel = |op: &Op| match op {
-        Op::Conv2d { window, .. } | Op::MaxPool2d(window) | Op::AvgPool2d { window, .. } => {
-            window.kernel[0].saturating_mul(window.kernel[1])
-        }
+        Op::Conv2d { window, .. } | Op::MaxPool2d(window) | Op::AvgPool2d { window, .. } => window
+            .kernel[0]
+            .min(100)
+            .saturating_mul(window.kernel[1].min(100)),
         _ => 1,
     };
     let size = |shape: &[usize]| shape.iter().product::<usize>();
@@ -196,9 +197,19 @@ fn tensor(old: &Tensor, choices: &mut Choices) -> Tensor {
         0 if !shape.is_empty() => drop(shape.remove(0)),
         1 => shape.push(choices.below(3)),
         2 => shape.reverse(),
+        // Nothing in it, however long its axes.
+        _ if choices.below(4) == 0 => {
+            let long = NUMBERS[choices.below(NUMBERS.len())].unsigned_abs() as usize;
+            shape.insert(choices.below(shape.len() + 1), long);
+            shape.insert(choices.below(shape.len() + 1), 0);
+        }
         _ => {}
     }
-    let count = shape.iter().product();
+    let count = if shape.contains(&0) {
+        0
+    } else {
+        shape.iter().product()
+    };
     let data = match choices.below(3) {
         0 => Data::I64(
             (0..count)
@@ -215,7 +226,7 @@ fn tensor(old: &Tensor, choices: &mut Choices) -> Tensor {
             _ => Data::I64(vec![NUMBERS[choices.below(NUMBERS.len())]; count]),
         },
     };
-    Tensor::new(shape, data).unwrap()
+    Tensor::new(shape, data).unwrap_or_else(|_| old.clone())
 }
 
 /// A model from `x`, `[N, ...shape]`, to `y`.
@@ -404,6 +415,26 @@ fn huge_shapes_are_refused() {
         &model(&[1, 4, 4], padded, vec![("w", floats(&[1, 1, 2, 2]))]),
         &["'the Conv' (Conv)"],
     );
+    // Nothing in it, however long its axes.
+    for shape in [[1 << 40, 0, 1, 1], [0, 1 << 40, 1 << 40, 1 << 40]] {
+        let empty = Tensor::new(shape.to_vec(), Data::F32(vec![])).unwrap();
+        let conv = model(
+            &[1, 4, 4],
+            vec![node("Conv", "x w", "y", &[])],
+            vec![("w", empty)],
+        );
+        refused(&conv, &["'w'"]);
+    }
+    // Windows of 2^80 cells.
+    let long = |n: i64| Attribute::Ints(vec![n; 2]);
+    let settings = [
+        ("kernel_shape", long(1 << 40)),
+        ("strides", long(1 << 40)),
+        ("pads", Attribute::Ints(vec![(1 << 40) - 2; 4])),
+        ("count_include_pad", Attribute::Int(1)),
+    ];
+    let wide = vec![node("AveragePool", "x", "y", &settings)];
+    run(&onnx::import(&model(&[1, 4, 4], wide, vec![])).unwrap());
     refused(
         &model(&[1 << 40], vec![node("Relu", "x", "y", &[])], vec![]),
         &["the input"],

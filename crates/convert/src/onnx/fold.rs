@@ -58,7 +58,7 @@ pub(super) fn fold(node: &Node, inputs: &[Option<&Constant>]) -> Result<Option<C
         "ConstantOfShape" => {
             let shape = lengths(&input(0)?.ints()?)?;
             let one = match node.attributes.get("value") {
-                Some(Attribute::Tensor(t)) => Constant::of(t),
+                Some(Attribute::Tensor(t)) => Constant::of(t)?,
                 None => Constant {
                     shape: vec![],
                     data: Numbers::Floats(vec![0.0]),
@@ -95,7 +95,7 @@ fn constant(node: &Node) -> Result<Constant> {
     let float = |f: &f32| f64::from(*f);
     let found = node.attributes.iter().next();
     Ok(match found.map(|(k, v)| (k.as_str(), v)) {
-        Some(("value", Attribute::Tensor(t))) => Constant::of(t),
+        Some(("value", Attribute::Tensor(t))) => Constant::of(t)?,
         Some(("value_int", Attribute::Int(i))) => Constant {
             shape: vec![],
             data: Numbers::Whole(vec![Some(*i)]),
@@ -176,10 +176,14 @@ pub(super) fn axes(node: &Node, inputs: &[Option<&Constant>]) -> Result<Option<V
         .transpose()
 }
 
-/// How many numbers a shape has.
+/// How many numbers a shape has. What goes through an axis is bounded even where another has no length.
 pub(super) fn count(shape: &[usize]) -> Result<usize> {
-    let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
-    count.filter(|&n| n <= MOST).ok_or_else(|| {
+    let product = |least: usize| {
+        let mut lengths = shape.iter().map(|&d| d.max(least));
+        lengths.try_fold(1usize, |a, b| a.checked_mul(b))
+    };
+    let bounded = product(1).is_some_and(|n| n <= MOST);
+    product(0).filter(|_| bounded).ok_or_else(|| {
         let expected = format!("at most {MOST} numbers");
         Error::invalid("shape", "constant", expected, format!("{shape:?}"))
     })

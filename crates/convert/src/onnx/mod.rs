@@ -51,7 +51,7 @@ pub fn import(model: &Model) -> Result<Ann> {
     if last {
         shape.rotate_right(1);
     }
-    let mut builder = importer::Importer::new(model, Builder::new(&shape)?, batch);
+    let mut builder = importer::Importer::new(model, Builder::new(&shape)?, batch)?;
     builder.start(&input.name, last);
     for &at in &order {
         builder.take(&model.nodes[at])?;
