@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from onnx_models import SAMPLES, export, save
+from onnx_models import HERE, SAMPLES, export, save
 from torch import nn
 
 draw = np.random.default_rng(5)
@@ -13,12 +13,13 @@ def f32(*shape):
     return draw.normal(0, 1, shape).astype(np.float32)
 
 
-def built(name, nodes, shape, out, opset=17, extra=(), batch=2, **weights):
-    """A graph from `x` to `y`, written with onnx.helper; `x` has a symbolic batch."""
+def built(name, nodes, shape, out, opset=17, batch=2, fixed=False, **weights):
+    """A graph from `x` to `y`, written with onnx.helper; the batch of `x` is open if not fixed."""
     inits = [numpy_helper.from_array(np.asarray(v), k) for k, v in weights.items()]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *shape])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", *out])
-    graph = helper.make_graph([*extra, *nodes], name, [x], [y], inits)
+    first = batch if fixed else "N"
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [first, *shape])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [first, *out])
+    graph = helper.make_graph(nodes, name, [x], [y], inits)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     save(name, model, f32(batch, *shape))
 
@@ -44,6 +45,9 @@ def dense():
         node("Transpose", "w", "wt", perm=[1, 0]), node("MatMul", "x wt", "h"), node("Mul", "h s", "a"),
         node("Sub", "a b", "c"), node("Div", "c d", "e"), node("Sub", "one e", "f"), node("Neg", "f", "y")],
         [5], [4], w=f32(4, 5), s=np.float32(0.5), b=f32(1, 4), d=f32(4), one=np.float32(1.0))
+    # Batch norm as arithmetic.
+    built("scale-computed", [node("Sqrt", "v", "sd"), node("Reciprocal", "sd", "r"), node("Mul", "r g", "s"), node("Relu", "x", "h"), node("Mul", "h s", "y")],
+          [4], [4], v=np.abs(f32(4)) + np.float32(0.1), g=f32(4))
     # Half precision, doubles.
     built("types", [node("Cast", "w16", "w", to=1), node("MatMul", "x w", "h"), node("Cast", "b64", "b", to=1), node("Add", "h b", "y")],
           [5], [4], w16=f32(5, 4).astype(np.float16), b64=f32(4).astype(np.float64))
@@ -102,6 +106,7 @@ def pools():
     built("avgpool-ceil", [node("AveragePool", "x", "y", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)], [2, 7, 5], [2, 4, 3])
     built("globalpool", [node("GlobalAveragePool", "x", "h"), node("Flatten", "h", "f"), node("MatMul", "f w", "y")],
           [3, 4, 5], [2], w=f32(3, 2))
+    built("globalmaxpool", [node("GlobalMaxPool", "x", "h"), node("Flatten", "h", "y")], [3, 4, 5], [3])
     built("reducemean", [node("ReduceMean", "x", "h", axes=[2, 3], keepdims=0), node("MatMul", "h w", "y")], [3, 4, 5], [2], w=f32(3, 2))
 
 
@@ -121,6 +126,14 @@ def shapes():
         node("Concat", "head size", "to", axis=0), node("Reshape", "x to", "y")], [2, 3, 4], [24],
         **{"from": np.array([0], np.int64)}, till=np.array([1], np.int64), end=np.array([4], np.int64))
     built("squeeze", [node("GlobalAveragePool", "x", "h"), node("Squeeze", "h axes", "y")], [3, 4, 5], [3], axes=np.array([2, 3], np.int64))
+
+
+    built("unsqueeze", [node("Unsqueeze", "x a", "h"), node("Conv", "h w", "c"), node("Squeeze", "c a", "y")], [4], [3],
+          a=np.array([-1, -2], np.int64), w=f32(3, 4, 1, 1))
+    built("batch-fixed", [node("Reshape", "x to", "h"), node("MatMul", "h w", "y")], [2, 3, 4], [3], batch=3, fixed=True,
+          to=np.array([3, 24], np.int64), w=f32(24, 3))
+    built("batch-one", [node("Reshape", "x to", "h"), node("MatMul", "h w", "y")], [2, 3, 4], [3], batch=1, fixed=True,
+          to=np.array([1, -1], np.int64), w=f32(24, 3))
 
 
 def joins():
@@ -187,6 +200,32 @@ def torches():
             save(f"{name}-{way}", export(make(), x, way), x.numpy())
 
 
+def tensors():
+    """Not to be run: each type of number in the bytes and in the field of its type, and each type of attribute."""
+    floats, whole, flags = [1.5, -2.0, 0.25], [3, -4, 5], [True, False, True]
+    kinds = {
+        "float": (TensorProto.FLOAT, floats), "double": (TensorProto.DOUBLE, floats), "float16": (TensorProto.FLOAT16, floats),
+        "int32": (TensorProto.INT32, whole), "int64": (TensorProto.INT64, whole), "bool": (TensorProto.BOOL, flags),
+    }  # fmt: skip
+    inits = []
+    for name, (kind, values) in kinds.items():
+        inits.append(helper.make_tensor(f"{name} field", kind, [3, 1], values))
+        array = np.array(values).astype(helper.tensor_dtype_to_np_dtype(kind))
+        inits.append(helper.make_tensor(f"{name} bytes", kind, [3, 1], array.tobytes(), raw=True))
+    one = helper.make_node(
+        "Odd", ["x", ""], ["y", "z"], name="odd", domain="test", f=1.5, i=-7, s="text", floats=[1.5, -2.0], ints=[1, -2], strings=["a", "b"],
+        t=numpy_helper.from_array(np.array(4.0)), g=helper.make_graph([], "inner", [], []))  # fmt: skip
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", None, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.STRING, None)
+    graph = helper.make_graph([one], "tensors", [x], [y], inits)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("test", 2)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="onnx")
+    helper.set_model_props(model, {"note": "kept"})
+    path = HERE.parents[3] / "interop/tests/data/tensors.onnx"
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def write():
+    tensors()
     for part in (dense, convolution, batch_norm, units, pools, shapes, joins, nhwc, torches):
         part()

@@ -2,21 +2,24 @@
 
 mod common;
 
-use common::{accuracy, folder, samples};
+use common::{Samples, accuracy, folder, samples};
 use cortado::num::Float;
-use cortado_convert::ann::Ann;
+use cortado_convert::ann::{Ann, Builder, Op, Source};
 use cortado_convert::onnx;
+use cortado_interop::onnx::Model;
+
+/// The samples as the network takes them: images with their channels first.
+fn inputs<R: Float>(ann: &Ann, case: &Samples) -> Vec<R> {
+    let x: Vec<R> = case.input.iter().map(|&x| R::of(x)).collect();
+    match (&*case.shape, &*ann.input) {
+        ([_, h, w, c], [first, ..]) if c == first && c != h => channels_first(&x, h * w, *c),
+        _ => x,
+    }
+}
 
 /// Largest difference of the outputs from ONNX Runtime's, relative to `max(1, |output|)`.
-fn off<R: Float>(ann: &Ann, case: &common::Samples) -> f64 {
-    let mut x: Vec<R> = case.input.iter().map(|&x| R::of(x)).collect();
-    if let ([_, h, w, c], [first, ..]) = (&*case.shape, &*ann.input)
-        && c == first
-        && c != h
-    {
-        x = channels_first(&x, h * w, *c);
-    }
-    let y = ann.forward(&x, case.shape[0]).unwrap();
+fn off<R: Float>(ann: &Ann, case: &Samples) -> f64 {
+    let y = ann.forward(&inputs::<R>(ann, case), case.shape[0]).unwrap();
     assert_eq!(y.len(), case.output.len());
     let off = |(y, &want): (&R, &f64)| (y.value() - want).abs() / want.abs().max(1.0);
     y.iter().zip(&case.output).map(off).fold(0.0, f64::max)
@@ -38,7 +41,7 @@ fn every_file_gives_the_outputs_of_onnx_runtime() {
     let is_model = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".onnx");
     let files = files.filter(|f| is_model(&f.as_ref().unwrap().file_name()));
     assert_eq!(files.count(), cases.len());
-    let mut failures = Vec::new();
+    let (mut failures, mut most) = (Vec::new(), [0.0f64; 2]);
     for (name, case) in &cases {
         let ann = match onnx::read(&folder().join(format!("{name}.onnx"))) {
             Ok(ann) => ann,
@@ -48,10 +51,12 @@ fn every_file_gives_the_outputs_of_onnx_runtime() {
             }
         };
         let (single, double) = (off::<f32>(&ann, case), off::<f64>(&ann, case));
+        most = [most[0].max(single), most[1].max(double)];
         if single > 1e-5 || double > 1e-5 {
             failures.push(format!("{name}: {single:e} in f32, {double:e} in f64"));
         }
     }
+    println!("off by at most {most:?} in f32 and f64");
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
@@ -69,4 +74,111 @@ fn mnist_networks_are_as_accurate_as_in_pytorch() {
             "{name}"
         );
     }
+}
+
+/// What is not kept is neither needed: the reader's view is whole.
+#[test]
+fn written_and_read_again_a_model_gives_the_same_network() {
+    for (name, _) in samples() {
+        let model = Model::read(&folder().join(format!("{name}.onnx"))).unwrap();
+        let again = Model::parse(&model.bytes()).unwrap();
+        assert_eq!(again, model, "{name}");
+        assert_eq!(onnx::import(&again).unwrap(), onnx::import(&model).unwrap());
+    }
+}
+
+/// The order of nodes in a file does not matter.
+#[test]
+fn nodes_in_any_order_give_the_same_function() {
+    for (name, case) in samples() {
+        let mut model = Model::read(&folder().join(format!("{name}.onnx"))).unwrap();
+        model.nodes.reverse();
+        let ann = onnx::import(&model).unwrap();
+        assert!(off::<f64>(&ann, &case) <= 1e-5, "{name}");
+    }
+}
+
+#[test]
+fn folding_changes_no_output_and_leaves_no_scale_behind_weights() {
+    for (name, case) in samples() {
+        let ann = onnx::read(&folder().join(format!("{name}.onnx"))).unwrap();
+        let folded = ann.folded();
+        let x = inputs::<f64>(&ann, &case);
+        let (a, b) = (
+            ann.forward(&x, case.shape[0]).unwrap(),
+            folded.forward(&x, case.shape[0]).unwrap(),
+        );
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() <= 1e-12 * a.abs().max(1.0), "{name}: {a} {b}");
+        }
+        if name.starts_with("mnist") || name.starts_with("torch") {
+            let left = folded
+                .layers
+                .iter()
+                .filter(|l| l.op.name() == "affine")
+                .count();
+            // The norm of pixels before a convolution that pads.
+            assert_eq!(
+                left,
+                usize::from(name.starts_with("torch-residual")),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn outputs_do_not_depend_on_the_number_of_threads() {
+    let (_, case) = samples()
+        .into_iter()
+        .find(|(name, _)| name == "mnist-cnn")
+        .unwrap();
+    let ann = onnx::read(&folder().join("mnist-cnn.onnx")).unwrap();
+    let x: Vec<f32> = case.input.repeat(20).iter().map(|&x| x as f32).collect();
+    let bits = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let y = pool.install(|| ann.forward(&x, 60).unwrap());
+        y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    assert_eq!(bits(1), bits(3));
+    assert_eq!(bits(1)[..30], bits(1)[30..60]);
+}
+
+/// With `CORTADO_WRITE` naming a folder, the files are left there for ONNX Runtime.
+#[test]
+fn exported_networks_come_back() {
+    for (name, case) in samples() {
+        let ann = onnx::read(&folder().join(format!("{name}.onnx"))).unwrap();
+        let model = onnx::export(&ann);
+        let back = onnx::import(&model).unwrap();
+        assert_eq!(
+            back.layers.last().map(|l| &l.name),
+            ann.layers.last().map(|l| &l.name)
+        );
+        assert!(off::<f64>(&back, &case) <= 1e-5, "{name}");
+        if let Some(to) = std::env::var_os("CORTADO_WRITE") {
+            model
+                .write(&std::path::Path::new(&to).join(format!("{name}.onnx")))
+                .unwrap();
+        }
+    }
+}
+
+/// A quantised unit goes out as operators that the reader does not take back.
+#[test]
+fn quantised_units_are_written_as_they_are_computed() {
+    let mut b = Builder::new(&[2]).unwrap();
+    let op = Op::Qcfs {
+        ceiling: 2.0,
+        levels: 4,
+    };
+    b.push("unit", op, &[Source::Input]).unwrap();
+    let model = onnx::export(&b.finish().unwrap());
+    let ops: Vec<_> = model.nodes.iter().map(|n| n.op.as_str()).collect();
+    assert_eq!(ops, ["Mul", "Add", "Floor", "Clip", "Mul"]);
+    let e = onnx::import(&model).unwrap_err().to_string();
+    assert!(e.contains("'unit.whole' (Floor)"), "{e}");
 }

@@ -170,7 +170,7 @@ impl<'a, R: Float> Ready<'a, R> {
                 count_padding,
             } => {
                 let shape = Shapes::new(self.input, &self.layer.shape);
-                let full = window.kernel[0] * window.kernel[1];
+                let full = window.kernel[0].saturating_mul(window.kernel[1]);
                 pool(x, out, &shape, window, |cells, inside| {
                     let mut sum = R::ZERO;
                     cells(&mut |x| sum += x);

@@ -25,7 +25,7 @@ impl Ann {
         let mut at = 0;
         while at < ann.layers.len() {
             let drawn = match ann.layers[at].op {
-                Op::Affine { .. } => ann.into_before(at) || ann.into_after(at),
+                Op::Affine { .. } => ann.draw_before(at) || ann.draw_after(at),
                 _ => false,
             };
             if drawn {
@@ -50,7 +50,7 @@ impl Ann {
     }
 
     /// Draws a scale and shift into what comes before.
-    fn into_before(&mut self, at: usize) -> bool {
+    fn draw_before(&mut self, at: usize) -> bool {
         let Source::Layer(before) = self.layers[at].from[0] else {
             return false;
         };
@@ -75,7 +75,7 @@ impl Ann {
     }
 
     /// Draws a scale and shift into what comes after.
-    fn into_after(&mut self, at: usize) -> bool {
+    fn draw_after(&mut self, at: usize) -> bool {
         let Some(mut after) = self.only_user(at) else {
             return false;
         };

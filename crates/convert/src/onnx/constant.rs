@@ -45,15 +45,19 @@ impl Constant {
     }
 
     /// What is stored.
-    pub fn of(tensor: &Tensor) -> Self {
+    ///
+    /// # Errors
+    /// A shape too large.
+    pub fn of(tensor: &Tensor) -> Result<Self> {
+        super::fold::count(tensor.shape())?;
         let data = match tensor.ints() {
             Some(ints) => Numbers::Whole(ints.into_iter().map(Some).collect()),
             None => Numbers::Floats(tensor.floats()),
         };
-        Self {
+        Ok(Self {
             shape: tensor.shape().to_vec(),
             data,
-        }
+        })
     }
 
     /// The numbers as floats.

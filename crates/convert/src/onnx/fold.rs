@@ -58,7 +58,7 @@ pub(super) fn fold(node: &Node, inputs: &[Option<&Constant>]) -> Result<Option<C
         "ConstantOfShape" => {
             let shape = lengths(&input(0)?.ints()?)?;
             let one = match node.attributes.get("value") {
-                Some(Attribute::Tensor(t)) => Constant::of(t),
+                Some(Attribute::Tensor(t)) => Constant::of(t)?,
                 None => Constant {
                     shape: vec![],
                     data: Numbers::Floats(vec![0.0]),
@@ -95,7 +95,7 @@ fn constant(node: &Node) -> Result<Constant> {
     let float = |f: &f32| f64::from(*f);
     let found = node.attributes.iter().next();
     Ok(match found.map(|(k, v)| (k.as_str(), v)) {
-        Some(("value", Attribute::Tensor(t))) => Constant::of(t),
+        Some(("value", Attribute::Tensor(t))) => Constant::of(t)?,
         Some(("value_int", Attribute::Int(i))) => Constant {
             shape: vec![],
             data: Numbers::Whole(vec![Some(*i)]),
@@ -176,10 +176,14 @@ pub(super) fn axes(node: &Node, inputs: &[Option<&Constant>]) -> Result<Option<V
         .transpose()
 }
 
-/// How many numbers a shape has.
+/// How many numbers a shape has. What goes through an axis is bounded even where another has no length.
 pub(super) fn count(shape: &[usize]) -> Result<usize> {
-    let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
-    count.filter(|&n| n <= MOST).ok_or_else(|| {
+    let product = |least: usize| {
+        let mut lengths = shape.iter().map(|&d| d.max(least));
+        lengths.try_fold(1usize, |a, b| a.checked_mul(b))
+    };
+    let bounded = product(1).is_some_and(|n| n <= MOST);
+    product(0).filter(|_| bounded).ok_or_else(|| {
         let expected = format!("at most {MOST} numbers");
         Error::invalid("shape", "constant", expected, format!("{shape:?}"))
     })
@@ -301,23 +305,30 @@ pub(super) fn squeezed(shape: &[usize], axes: Option<&[i64]>) -> Result<Vec<usiz
 
 fn gather(node: &Node, x: &Constant, at: &Constant) -> Result<Constant> {
     let along = axis(attributes::int(node, "axis", 0)?, x.shape.len())?;
-    let at_list = at.ints()?;
-    let picked: Result<Vec<_>> = at_list.iter().map(|&i| axis(i, x.shape[along])).collect();
-    let picked = picked?;
+    let picked: Result<Vec<_>> = at
+        .ints()?
+        .iter()
+        .map(|&i| axis(i, x.shape[along]))
+        .collect();
+    let data = picked_along(x, along, &picked?)?;
+    let shape = [&x.shape[..along], &at.shape, &x.shape[along + 1..]].concat();
+    Ok(Constant { shape, data })
+}
+
+/// The numbers at these places of an axis.
+fn picked_along(x: &Constant, along: usize, picked: &[usize]) -> Result<Numbers> {
+    let mut shape = x.shape.clone();
+    shape[along] = picked.len();
+    let mut places = Vec::with_capacity(grown(&shape, x.data.len())?);
     let outer: usize = x.shape[..along].iter().product();
     let inner: usize = x.shape[along + 1..].iter().product();
-    let shape = [&x.shape[..along], &at.shape, &x.shape[along + 1..]].concat();
-    let mut places = Vec::with_capacity(grown(&shape, x.data.len())?);
     for o in 0..outer {
-        for &p in &picked {
+        for &p in picked {
             let start = (o * x.shape[along] + p) * inner;
             places.extend(start..start + inner);
         }
     }
-    Ok(Constant {
-        data: x.data.pick(&places),
-        shape,
-    })
+    Ok(x.data.pick(&places))
 }
 
 /// Along the first axis only, where shapes are put together.
@@ -345,33 +356,47 @@ fn concat(node: &Node, list: &[&Constant]) -> Result<Constant> {
     })
 }
 
-/// Of a list, with steps of 1.
 fn slice(node: &Node, inputs: &[Option<&Constant>]) -> Result<Constant> {
+    let bad = |got: &str| {
+        wrong(
+            node,
+            "slice",
+            "bounds for each axis, steps that are not 0",
+            got,
+        )
+    };
     let x = inputs.first().copied().flatten();
-    let bad = |got: &str| wrong(node, "slice", "a piece of a list, step 1", got);
-    let x = x.ok_or_else(|| bad("nothing"))?;
-    let part = |i: usize, name: &str| -> Result<Option<Vec<i64>>> {
-        match inputs.get(i).copied().flatten() {
-            Some(c) => c.ints().map(Some),
-            None => Ok(attributes::ints(node, name)?.map(<[i64]>::to_vec)),
-        }
+    let mut x = x.ok_or_else(|| bad("no constant"))?.clone();
+    let part = |i: usize, name: &str| match inputs.get(i).copied().flatten() {
+        Some(c) => c.ints().map(Some),
+        None => Ok(attributes::ints(node, name)?.map(<[i64]>::to_vec)),
     };
-    let steps = part(4, "steps")?.unwrap_or_else(|| vec![1]);
-    let axes = part(3, "axes")?.unwrap_or_else(|| vec![0]);
     let (Some(starts), Some(ends)) = (part(1, "starts")?, part(2, "ends")?) else {
-        return Err(bad("no bounds"));
+        return Err(bad("none"));
     };
-    let ([start], [end], [0 | -1], [1], [n]) = (&*starts, &*ends, &*axes, &*steps, &*x.shape)
-    else {
-        return Err(bad("another"));
-    };
-    let n = *n as i64;
-    let place = |i: i64| (if i < 0 { i.saturating_add(n) } else { i }).clamp(0, n) as usize;
-    let places: Vec<usize> = (place(*start)..place(*end)).collect();
-    Ok(Constant {
-        shape: vec![places.len()],
-        data: x.data.pick(&places),
-    })
+    let axes = part(3, "axes")?;
+    let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = part(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] || steps.contains(&0) {
+        return Err(bad("others"));
+    }
+    for i in 0..starts.len() {
+        let along = axis(axes[i], x.shape.len())?;
+        let n = x.shape[along] as i64;
+        let from_start = |at: i64| if at < 0 { at.saturating_add(n) } else { at };
+        let (start, end, step) = (from_start(starts[i]), from_start(ends[i]), steps[i]);
+        let picked: Vec<usize> = if step > 0 {
+            let all = start.clamp(0, n)..end.clamp(0, n);
+            all.step_by(step as usize).map(|p| p as usize).collect()
+        } else {
+            let all = end.clamp(-1, n - 1) + 1..start.clamp(-1, n - 1) + 1;
+            let step = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
+            all.rev().step_by(step).map(|p| p as usize).collect()
+        };
+        x.data = picked_along(&x, along, &picked)?;
+        x.shape[along] = picked.len();
+    }
+    Ok(x)
 }
 
 /// The whole product of a list.

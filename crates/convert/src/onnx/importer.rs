@@ -30,19 +30,24 @@ pub(super) struct Importer {
 }
 
 impl Importer {
-    pub fn new(model: &Model, builder: Builder, batch: Option<usize>) -> Self {
+    pub fn new(model: &Model, builder: Builder, batch: Option<usize>) -> Result<Self> {
         let stored = model.tensors.values().map(|t| t.data().len());
         let numbers_left = stored.sum::<usize>().saturating_mul(4) + MORE_NUMBERS;
-        let stored = model.tensors.iter();
-        let values = stored.map(|(name, t)| (name.clone(), Value::Constant(Constant::of(t))));
-        Self {
+        let mut values = HashMap::new();
+        for (name, tensor) in &model.tensors {
+            let stored = Constant::of(tensor).map_err(|e| {
+                Error::invalid("tensor", format!("'{name}'"), "one of a size that fits", e)
+            })?;
+            values.insert(name.clone(), Value::Constant(stored));
+        }
+        Ok(Self {
             builder,
-            values: values.collect(),
+            values,
             names: HashSet::new(),
             batch,
             opset: model.opset,
             numbers_left,
-        }
+        })
     }
 
     /// The input, as `[n]` or an image whose channels the file may have last.
@@ -142,6 +147,7 @@ impl Importer {
         self.builder.shape(flow.from)
     }
 
+    /// A constant by its name.
     pub(super) fn constant(&self, name: &str) -> Option<&Constant> {
         match self.values.get(name) {
             Some(Value::Constant(c)) => Some(c),

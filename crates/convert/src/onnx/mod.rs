@@ -1,10 +1,12 @@
-//! Trained networks from ONNX files, as PyTorch (both exporters), Keras and tf2onnx write them.
+//! Trained networks from ONNX files, as PyTorch (both exporters), Keras and tf2onnx write them; trained networks and steps
+//! of spiking networks as ONNX models.
 //!
 //! What is worked out from constants alone (shapes, weights that are turned or scaled) is worked out; dropout and casts fall
 //! away; a batch is any number of samples. Everything else is a layer or an error that names the node and its operator.
 
 mod attributes;
 mod constant;
+mod export;
 mod flow;
 mod fold;
 mod graph;
@@ -12,11 +14,18 @@ mod images;
 mod importer;
 mod ops;
 mod shapes;
+mod step;
+
+pub use export::export;
+pub use step::{Given, State, Step, step};
 
 use crate::ann::{Ann, Builder, Source};
 use crate::{Error, Result};
 use cortado_interop::onnx::{Dim, Model, Node};
 use std::path::Path;
+
+/// Version of the standard operators in which models are written.
+pub const OPSET: i64 = 17;
 
 /// A network from a file.
 ///
@@ -42,7 +51,7 @@ pub fn import(model: &Model) -> Result<Ann> {
     if last {
         shape.rotate_right(1);
     }
-    let mut builder = importer::Importer::new(model, Builder::new(&shape)?, batch);
+    let mut builder = importer::Importer::new(model, Builder::new(&shape)?, batch)?;
     builder.start(&input.name, last);
     for &at in &order {
         builder.take(&model.nodes[at])?;

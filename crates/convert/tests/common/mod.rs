@@ -1,4 +1,5 @@
 //! Models, samples and images of the tests.
+#![allow(dead_code)] // each test binary uses a part
 
 use cortado_base::source::Source;
 use cortado_convert::ann::Ann;
@@ -23,10 +24,11 @@ fn json(name: &str) -> Value {
 
 /// By the name of the model.
 pub fn samples() -> Vec<(String, Samples)> {
-    let (mnist, small) = (json("mnist.json"), json("small.json"));
+    let trained = json("mnist.json")["samples"].clone();
+    let others = ["small.json", "keras-torch.json", "keras-tensorflow.json"].map(json);
     let numbers = |v: &Value| -> Vec<f64> { serde_json::from_value(v.clone()).unwrap() };
-    let all = mnist["samples"].as_object().unwrap().iter();
-    let all = all.chain(small.as_object().unwrap());
+    let all = others.iter().chain([&trained]);
+    let all = all.flat_map(|v| v.as_object().unwrap());
     let case = |(name, v): (&String, &Value)| {
         let samples = Samples {
             shape: serde_json::from_value(v["shape"].clone()).unwrap(),

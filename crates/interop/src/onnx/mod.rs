@@ -22,6 +22,8 @@ pub struct Model {
     pub domains: BTreeMap<String, i64>,
     /// What wrote it, or nothing.
     pub producer: String,
+    /// What it says besides, by name.
+    pub notes: BTreeMap<String, String>,
     /// Name of the graph.
     pub name: String,
     /// What it is given. Up to IR version 3 this holds the stored tensors as well.

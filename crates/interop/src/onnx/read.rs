@@ -78,7 +78,11 @@ impl Model {
                 return Err(wrong("tensor", "a name of its own", &format!("'{name}'")));
             }
         }
+        let note = |n: proto::StringStringEntryProto| {
+            (n.key.unwrap_or_default(), n.value.unwrap_or_default())
+        };
         Ok(Self {
+            notes: model.metadata_props.into_iter().map(note).collect(),
             ir_version: model.ir_version.unwrap_or(0),
             opset,
             domains,

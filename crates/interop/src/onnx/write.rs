@@ -2,7 +2,7 @@
 
 use super::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, kind,
+    StringStringEntryProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, kind,
 };
 use super::{Attribute, Dim, Model, Node, Port};
 use crate::Result;
@@ -15,6 +15,10 @@ impl Model {
         let set = |(domain, &version): (&String, &i64)| OperatorSetIdProto {
             domain: Some(domain.clone()),
             version: Some(version),
+        };
+        let note = |(key, value): (&String, &String)| StringStringEntryProto {
+            key: Some(key.clone()),
+            value: Some(value.clone()),
         };
         let standard = (&String::new(), &self.opset);
         let model = ModelProto {
@@ -32,6 +36,7 @@ impl Model {
                 .chain(&self.domains)
                 .map(set)
                 .collect(),
+            metadata_props: self.notes.iter().map(note).collect(),
         };
         model.encode_to_vec()
     }
