@@ -2,4 +2,6 @@
 //!
 //! This crate reads and writes; what a network does is the business of `cortado-convert`.
 
+pub mod nir;
+
 pub use cortado_base::{Error, Result};
