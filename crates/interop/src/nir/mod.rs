@@ -5,9 +5,13 @@
 //! # References
 //! `pedersen2024`
 
+mod decode;
+mod encode;
 mod graph;
 mod kind;
+mod read;
 mod value;
+mod write;
 
 pub use graph::{Edge, File, Graph, Node};
 pub use kind::{Extent, Kind, Padding};
