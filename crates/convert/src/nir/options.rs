@@ -203,6 +203,15 @@ impl Options {
         })
     }
 
+    /// The same with another reset, and the time that it has with it in the tool: snnTorch zeroes before the membrane flows.
+    pub fn with_reset(mut self, reset: ResetRule) -> Self {
+        if self.producer == "snntorch" && reset == ResetRule::Value {
+            self.reset_time = ResetTime::SameStep;
+        }
+        self.reset = reset;
+        self
+    }
+
     /// Seconds of a time of 1 in the file.
     pub(super) fn unit(&self) -> f64 {
         match self.tau_unit {

@@ -61,24 +61,6 @@ pub(super) fn image_or_axis(dims: &[usize], name: &str) -> Result<Shape> {
     Ok(shape)
 }
 
-/// The parameters of a neuron, of which any may give the shape of its layer.
-pub(super) fn parameters(kind: &Kind) -> Vec<&Tensor> {
-    match kind {
-        Kind::I { r } => vec![r],
-        Kind::IF { r, v_threshold, v_reset } => [r, v_threshold].into_iter().chain(v_reset).collect(),
-        Kind::LI { tau, r, v_leak } => vec![tau, r, v_leak],
-        Kind::LIF { tau, r, v_leak, v_threshold, v_reset } => [tau, r, v_leak, v_threshold].into_iter().chain(v_reset).collect(),
-        Kind::CubaLI { tau_syn, tau_mem, r, v_leak, w_in } => [tau_syn, tau_mem, r, v_leak].into_iter().chain(w_in).collect(),
-        Kind::CubaLIF { tau_syn, tau_mem, r, v_leak, v_threshold, v_reset, w_in } => {
-            [tau_syn, tau_mem, r, v_leak, v_threshold].into_iter().chain(v_reset).chain(w_in).collect()
-        }
-        Kind::Threshold { threshold } => vec![threshold],
-        Kind::Scale { scale } => vec![scale],
-        Kind::Delay { delay } => vec![delay],
-        _ => Vec::new(),
-    }
-}
-
 fn shape(flat: &Flat<'_>, i: usize, source: Option<Shape>) -> Result<Option<Shape>> {
     let (name, kind) = (&flat.names[i], flat.kind(i));
     let image = |source: &Shape| <[usize; 3]>::try_from(source.as_slice()).map_err(|_| {
@@ -109,10 +91,10 @@ fn shape(flat: &Flat<'_>, i: usize, source: Option<Shape>) -> Result<Option<Shap
         },
         Kind::Output { .. } => source,
         _ => {
-            let own = parameters(kind).into_iter().find(|t| t.data.len() > 1);
+            let own = kind.tensors().into_iter().map(|(_, t)| t).find(|t| t.data.len() > 1);
             match (own, source) {
                 (None, source) => source,
-                (Some(t), Some(s)) if t.data.len() != s.iter().product() => Some(s),
+                (Some(t), Some(s)) if t.data.len() != s.iter().product::<usize>() => Some(s),
                 (Some(t), _) => Some(image_or_axis(&t.shape, name)?),
             }
         }

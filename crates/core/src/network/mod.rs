@@ -164,6 +164,36 @@ impl<R: Lanes> Network<R> {
         self.refresh_taps();
     }
 
+    /// Shape of what a node hands on, `[n]` or `[channels, height, width]`; `input` is a node too.
+    pub fn shape(&self, node: &str) -> Option<&[usize]> {
+        let found = self.nodes.iter().find(|n| n.name == node)?;
+        Some(&found.shape.dims)
+    }
+
+    /// Where a node takes its input from, and how many steps that takes; flattening is seen through.
+    ///
+    /// ```
+    /// use cortado::network::{Network, NetworkSpec};
+    /// let spec = NetworkSpec::new(1e-3).linear("w", 3).population("p", "lif", &[]).recurrent();
+    /// let net = Network::<f32>::new(&[2], &spec, 0).unwrap();
+    /// assert_eq!(net.sources("p"), [("w", 0), ("p_rec", 0)]);
+    /// assert_eq!(net.sources("p_rec"), [("p", 1)]);
+    /// ```
+    pub fn sources(&self, node: &str) -> Vec<(&str, usize)> {
+        let found = self.nodes.iter().find(|n| n.name == node);
+        let edges = found.map_or(&[][..], |n| &n.sources);
+        let named = edges.iter().map(|e| (self.nodes[e.node].name.as_str(), e.delay));
+        named.collect()
+    }
+
+    /// The parameters of a population as its model lists them: a row for all neurons, or one for each in the order of the
+    /// shape; nothing of another node.
+    pub fn neurons(&self, node: &str) -> Option<Vec<Vec<f64>>> {
+        let mut all = self.populations();
+        let (_, found) = all.find(|(i, _)| self.nodes[*i].name == node)?;
+        Some(found.table(&self.params))
+    }
+
     pub(crate) fn readout(&self) -> &Node<R> {
         &self.nodes[self.nodes.len() - 1]
     }
