@@ -37,15 +37,26 @@ impl<'a> Flat<'a> {
             depth[i] > 0 && matches!(nodes[i].kind, Kind::Input { .. } | Kind::Output { .. })
         };
         for p in (0..names.len()).filter(|&i| port(i)) {
-            let (ends, rest): (Vec<_>, Vec<_>) = edges.into_iter().partition(|e| e.0 == p || e.1 == p);
+            let (ends, rest): (Vec<_>, Vec<_>) =
+                edges.into_iter().partition(|e| e.0 == p || e.1 == p);
             if ends.iter().any(|e| e.0 == e.1) {
-                return Err(Error::invalid("loop", place(&names[p]), "a node with state on the way round", "none"));
+                return Err(Error::invalid(
+                    "loop",
+                    place(&names[p]),
+                    "a node with state on the way round",
+                    "none",
+                ));
             }
             edges = rest;
             for into in ends.iter().filter(|e| e.1 == p) {
                 edges.extend(ends.iter().filter(|e| e.0 == p).map(|out| (into.0, out.1)));
                 if edges.len() > MOST_EDGES {
-                    return Err(Error::invalid("edges", "the graph", format!("at most {MOST_EDGES}"), "more"));
+                    return Err(Error::invalid(
+                        "edges",
+                        "the graph",
+                        format!("at most {MOST_EDGES}"),
+                        "more",
+                    ));
                 }
             }
         }
@@ -65,16 +76,27 @@ impl<'a> Flat<'a> {
                 [one] => Ok(one),
                 _ => {
                     let list: Vec<&str> = all.iter().map(|&i| names[i].as_str()).collect();
-                    Err(Error::invalid(what, "the graph", "one", match all.len() {
-                        0 => "none".into(),
-                        n => format!("{n}: {}", list.join(", ")),
-                    }))
+                    Err(Error::invalid(
+                        what,
+                        "the graph",
+                        "one",
+                        match all.len() {
+                            0 => "none".into(),
+                            n => format!("{n}: {}", list.join(", ")),
+                        },
+                    ))
                 }
             }
         };
         let input = only("Input", |k| matches!(k, Kind::Input { .. }))?;
         let output = only("Output", |k| matches!(k, Kind::Output { .. }))?;
-        Ok(Self { names, nodes, from, input, output })
+        Ok(Self {
+            names,
+            nodes,
+            from,
+            input,
+            output,
+        })
     }
 
     pub fn kind(&self, i: usize) -> &'a Kind {
@@ -83,7 +105,9 @@ impl<'a> Flat<'a> {
 
     /// The nodes that take a node's output.
     pub fn readers(&self, i: usize) -> Vec<usize> {
-        (0..self.names.len()).filter(|&j| self.from[j].contains(&i)).collect()
+        (0..self.names.len())
+            .filter(|&j| self.from[j].contains(&i))
+            .collect()
     }
 }
 
@@ -109,9 +133,18 @@ struct Scope<'g> {
 impl<'a> Open<'a> {
     fn add(&mut self, prefix: &str, graph: &'a Graph, depth: usize) -> Result<Scope<'a>> {
         if depth > 64 {
-            return Err(Error::invalid("graph", place(prefix), "at most 64 graphs in one another", "more"));
+            return Err(Error::invalid(
+                "graph",
+                place(prefix),
+                "at most 64 graphs in one another",
+                "more",
+            ));
         }
-        let mut scope = Scope { leaves: BTreeMap::new(), graphs: BTreeMap::new(), ports: Default::default() };
+        let mut scope = Scope {
+            leaves: BTreeMap::new(),
+            graphs: BTreeMap::new(),
+            ports: Default::default(),
+        };
         for (name, node) in &graph.nodes {
             let full = format!("{prefix}{name}");
             if let Kind::NIRGraph(inner) = &node.kind {
@@ -150,7 +183,12 @@ impl Scope<'_> {
                 ref all => {
                     let what = ["input", "output"][port];
                     let expected = format!("one {what}, or an edge that names which");
-                    Err(Error::invalid("edge", place(name), expected, format!("{} of them", all.len())))
+                    Err(Error::invalid(
+                        "edge",
+                        place(name),
+                        expected,
+                        format!("{} of them", all.len()),
+                    ))
                 }
             };
         }
@@ -158,7 +196,14 @@ impl Scope<'_> {
             let (graph, rest) = (&name[..at], &name[at + 1..]);
             self.graphs.get(graph).map(|g| g.find(rest, port))
         });
-        inner.unwrap_or_else(|| Err(Error::invalid("edge", "the graph", "ends that are nodes", format!("'{name}'"))))
+        inner.unwrap_or_else(|| {
+            Err(Error::invalid(
+                "edge",
+                "the graph",
+                "ends that are nodes",
+                format!("'{name}'"),
+            ))
+        })
     }
 }
 

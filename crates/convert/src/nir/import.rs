@@ -54,7 +54,10 @@ pub(super) struct Plan {
 pub fn import<R: Lanes>(file: &File, options: &Options) -> Result<Imported<R>> {
     let mut report = Report::default();
     let plan = plan(file, options, &mut report)?;
-    Ok(Imported { network: plan.build()?, report })
+    Ok(Imported {
+        network: plan.build()?,
+        report,
+    })
 }
 
 /// What would become of a graph under those options, what is refused included.
@@ -80,9 +83,16 @@ impl Plan {
 
 fn plan(file: &File, options: &Options, report: &mut Report) -> Result<Plan> {
     if !(options.dt > 0.0 && options.dt.is_finite()) {
-        return Err(Error::invalid("step", "the options", "a positive number of seconds", options.dt));
+        return Err(Error::invalid(
+            "step",
+            "the options",
+            "a positive number of seconds",
+            options.dt,
+        ));
     }
-    file.notes.iter().for_each(|n| report.graph(Fate::Assumed, n.as_str()));
+    file.notes
+        .iter()
+        .for_each(|n| report.graph(Fate::Assumed, n.as_str()));
     let flat = Flat::new(&file.root)?;
     let shapes = infer(&flat)?;
     let wires = wires(&flat, &shapes, options, report)?;
@@ -109,9 +119,11 @@ fn older(version: &str) -> bool {
 /// Whether everything that neurons take counts whole.
 fn unscaled(flat: &Flat<'_>, o: &Options) -> bool {
     let whole = |kind: &Kind| match kind {
-        Kind::IF { .. } => o.integrator_gain != Gain::File,
-        Kind::LI { .. } | Kind::LIF { .. } => o.gain == Gain::Whole,
-        Kind::CubaLI { .. } | Kind::CubaLIF { .. } => [o.gain, o.synapse_gain] == [Gain::Whole; 2],
+        Kind::I { .. } | Kind::IF { .. } => o.integrator_gain != Gain::File,
+        Kind::LI { .. } => o.readout_gain == Gain::Whole,
+        Kind::LIF { .. } => o.gain == Gain::Whole,
+        Kind::CubaLI { .. } => [o.readout_gain, o.synapse_gain] == [Gain::Whole; 2],
+        Kind::CubaLIF { .. } => [o.gain, o.synapse_gain] == [Gain::Whole; 2],
         _ => true,
     };
     o.spike == Spike::Box && flat.nodes.iter().all(|n| whole(&n.kind))
@@ -128,19 +140,28 @@ fn assumptions(file: &File, flat: &Flat<'_>, rules: &Rules<'_>, report: &mut Rep
         TauUnit::Steps => "times are in steps".into(),
         TauUnit::DtS => "time constants are in seconds times the step".into(),
     });
-    say(format!("a decay over a step is {}", match o.discretisation {
-        Discretisation::Euler => "1 - dt / tau (Euler)",
-        Discretisation::ExpEuler => "exp(-dt / tau), each state by itself",
-        Discretisation::Exact => "exp(-dt / tau), states solved together",
-    }));
+    say(format!(
+        "a decay over a step is {}",
+        match o.discretisation {
+            Discretisation::Euler => "1 - dt / tau (Euler)",
+            Discretisation::ExpEuler => "exp(-dt / tau), each state by itself",
+            Discretisation::Exact => "exp(-dt / tau), states solved together",
+        }
+    ));
     say(match o.spike {
         Spike::Box => "a spike is a current of 1 for one step".into(),
-        Spike::Dirac => "a spike is a pulse of area 1, at the end of the step; the graph's input is spikes".into(),
+        Spike::Dirac => {
+            "a spike is a pulse of area 1, at the end of the step; the graph's input is spikes"
+                .into()
+        }
     });
-    say(format!("a neuron fires {} threshold", match o.threshold {
-        cortado::neuron::Threshold::Gt => "above",
-        cortado::neuron::Threshold::Ge => "at",
-    }));
+    say(format!(
+        "a neuron fires {} threshold",
+        match o.threshold {
+            cortado::neuron::Threshold::Gt => "above",
+            cortado::neuron::Threshold::Ge => "at",
+        }
+    ));
     let is = |f: fn(&Kind) -> bool| flat.nodes.iter().any(|n| f(&n.kind));
     if is(|k| matches!(k, Kind::IF { .. } | Kind::LIF { .. } | Kind::CubaLIF { .. })) {
         let rule = match o.reset {
@@ -148,9 +169,15 @@ fn assumptions(file: &File, flat: &Flat<'_>, rules: &Rules<'_>, report: &mut Rep
             ResetRule::Subtract => "is lowered by the threshold".into(),
             ResetRule::None => "stays".into(),
             ResetRule::File if rules.subtracts => {
-                format!("goes to v_reset, or is lowered by the threshold where there is none, as in version {}", file.version)
+                format!(
+                    "goes to v_reset, or is lowered by the threshold where there is none, as in version {}",
+                    file.version
+                )
             }
-            ResetRule::File => format!("goes to v_reset, 0 if there is none, as in version {}", file.version),
+            ResetRule::File => format!(
+                "goes to v_reset, 0 if there is none, as in version {}",
+                file.version
+            ),
         };
         let when = match o.reset_time {
             cortado::neuron::ResetTime::SameStep => "in the step of the spike",
@@ -158,27 +185,44 @@ fn assumptions(file: &File, flat: &Flat<'_>, rules: &Rules<'_>, report: &mut Rep
         };
         say(format!("after a spike the membrane {rule}, {when}"));
     }
-    if is(|k| matches!(k, Kind::CubaLIF { .. } | Kind::CubaLI { .. })) && o.discretisation != Discretisation::Exact {
-        say(format!("a membrane takes the synaptic current of {}", match o.current {
-            Current::New => "the same step",
-            Current::Old => "the step before",
-        }));
+    if is(|k| matches!(k, Kind::CubaLIF { .. } | Kind::CubaLI { .. }))
+        && o.discretisation != Discretisation::Exact
+    {
+        say(format!(
+            "a membrane takes the synaptic current of {}",
+            match o.current {
+                Current::New => "the same step",
+                Current::Old => "the step before",
+            }
+        ));
     }
     say("membranes start at v_leak, currents at 0".into());
     let preset = format!("by the preset '{}'", o.producer);
-    o.unwritten().iter().for_each(|what| say(format!("{what} ({preset})")));
+    o.unwritten()
+        .iter()
+        .for_each(|what| say(format!("{what} ({preset})")));
     if !o.is_held() {
-        say(format!("the preset '{}' follows the source text of the tool and is not held to its spikes", o.producer));
+        say(format!(
+            "the preset '{}' follows the source text of the tool and is not held to its spikes",
+            o.producer
+        ));
     }
     for (i, node) in flat.nodes.iter().enumerate() {
         if !node.metadata.is_empty() {
             let keys: Vec<&str> = node.metadata.keys().map(String::as_str).collect();
-            report.node(Fate::Lost, &flat.names[i], format!("metadata is not looked at: {}", keys.join(", ")));
+            report.node(
+                Fate::Lost,
+                &flat.names[i],
+                format!("metadata is not looked at: {}", keys.join(", ")),
+            );
         }
     }
     if !file.root.metadata.is_empty() {
         let keys: Vec<&str> = file.root.metadata.keys().map(String::as_str).collect();
-        report.graph(Fate::Lost, format!("metadata is not looked at: {}", keys.join(", ")));
+        report.graph(
+            Fate::Lost,
+            format!("metadata is not looked at: {}", keys.join(", ")),
+        );
     }
 }
 
@@ -203,20 +247,36 @@ struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    fn new(flat: &'a Flat<'a>, shapes: &'a [Shape], wires: &'a Wires, rules: &'a Rules<'a>) -> Self {
+    fn new(
+        flat: &'a Flat<'a>,
+        shapes: &'a [Shape],
+        wires: &'a Wires,
+        rules: &'a Rules<'a>,
+    ) -> Self {
         let mut names = BTreeSet::from(["input".to_string()]);
         let own = (0..flat.names.len()).map(|i| match i == flat.input {
             true => "input".into(),
             false => fresh(&mut names, &flat.names[i]),
         });
         let own = own.collect();
-        Self { flat, shapes, wires, rules, drafts: Vec::new(), of: vec![None; flat.names.len()], names, own }
+        Self {
+            flat,
+            shapes,
+            wires,
+            rules,
+            drafts: Vec::new(),
+            of: vec![None; flat.names.len()],
+            names,
+            own,
+        }
     }
 
     fn all(&mut self, report: &mut Report) -> Result<()> {
-        let nodes = (0..self.flat.names.len()).filter(|&i| !self.wires.gone[i] && i != self.flat.input && i != self.flat.output);
+        let nodes = (0..self.flat.names.len())
+            .filter(|&i| !self.wires.gone[i] && i != self.flat.input && i != self.flat.output);
         let nodes: Vec<usize> = nodes.collect();
-        let (stateless, neurons): (Vec<usize>, Vec<usize>) = nodes.into_iter().partition(|&i| self.fires(i).is_none());
+        let (stateless, neurons): (Vec<usize>, Vec<usize>) =
+            nodes.into_iter().partition(|&i| self.fires(i).is_none());
         for &i in &stateless {
             self.weights(i, report)?;
         }
@@ -225,7 +285,11 @@ impl<'a> Assembly<'a> {
         }
         for &i in stateless.iter().chain(&neurons) {
             if self.own[i] != self.flat.names[i] {
-                report.node(Fate::Taken, &self.flat.names[i], format!("it is called '{}'", self.own[i]));
+                report.node(
+                    Fate::Taken,
+                    &self.flat.names[i],
+                    format!("it is called '{}'", self.own[i]),
+                );
             }
         }
         Ok(())
@@ -234,7 +298,9 @@ impl<'a> Assembly<'a> {
     /// Whether a node of neurons spikes; nothing of other nodes.
     fn fires(&self, i: usize) -> Option<bool> {
         match self.flat.kind(i) {
-            Kind::IF { .. } | Kind::LIF { .. } | Kind::CubaLIF { .. } | Kind::Threshold { .. } => Some(true),
+            Kind::IF { .. } | Kind::LIF { .. } | Kind::CubaLIF { .. } | Kind::Threshold { .. } => {
+                Some(true)
+            }
             Kind::I { .. } | Kind::LI { .. } | Kind::CubaLI { .. } => Some(false),
             _ => None,
         }
@@ -253,15 +319,29 @@ impl<'a> Assembly<'a> {
     }
 
     fn push(&mut self, name: String, from: Vec<(String, usize)>, content: Weights) -> usize {
-        self.drafts.push(Draft { name, from, content });
+        self.drafts.push(Draft {
+            name,
+            from,
+            content,
+        });
         self.drafts.len() - 1
     }
 
     /// The sources of a node, flattened where they are images and an axis is wanted.
-    fn sources(&mut self, i: usize, axis: bool, report: &mut Report) -> Result<Vec<(String, usize)>> {
+    fn sources(
+        &mut self,
+        i: usize,
+        axis: bool,
+        report: &mut Report,
+    ) -> Result<Vec<(String, usize)>> {
         let mut out = Vec::new();
         if self.wires.into[i].is_empty() {
-            return Err(Error::invalid("edges", place(&self.flat.names[i]), "one into it", "none"));
+            return Err(Error::invalid(
+                "edges",
+                place(&self.flat.names[i]),
+                "one into it",
+                "none",
+            ));
         }
         for (j, delay) in self.wires.into[i].clone() {
             let (name, shape) = (self.own[j].clone(), &self.shapes[j]);
@@ -273,9 +353,16 @@ impl<'a> Assembly<'a> {
                 out.push((loop_name, 0));
             } else if axis && shape.len() == 3 {
                 let flat = fresh(&mut self.names, &format!("{}.flatten", self.own[i]));
-                let what = format!("{shape:?} from '{}' is taken as one axis", self.flat.names[j]);
+                let what = format!(
+                    "{shape:?} from '{}' is taken as one axis",
+                    self.flat.names[j]
+                );
                 report.node(Fate::Assumed, &self.flat.names[i], what);
-                self.push(flat.clone(), vec![(name, delay)], bare(NodeKind::Flatten {}));
+                self.push(
+                    flat.clone(),
+                    vec![(name, delay)],
+                    bare(NodeKind::Flatten {}),
+                );
                 out.push((flat, 0));
             } else {
                 out.push((name, delay));
@@ -285,7 +372,12 @@ impl<'a> Assembly<'a> {
     }
 
     /// One source for a node that cannot add.
-    fn one(&mut self, i: usize, from: Vec<(String, usize)>, report: &mut Report) -> Result<(String, usize)> {
+    fn one(
+        &mut self,
+        i: usize,
+        from: Vec<(String, usize)>,
+        report: &mut Report,
+    ) -> Result<(String, usize)> {
         if let [one] = &from[..] {
             return Ok(one.clone());
         }
@@ -294,7 +386,11 @@ impl<'a> Assembly<'a> {
             let expected = "one edge into a node without state, where spikes are pulses";
             return Err(Error::invalid("edges", place(name), expected, from.len()));
         }
-        report.node(Fate::Taken, name, "what reaches it is added by a population without memory");
+        report.node(
+            Fate::Taken,
+            name,
+            "what reaches it is added by a population without memory",
+        );
         let sum = fresh(&mut self.names, &format!("{}.sum", self.own[i]));
         self.push(sum.clone(), from, bare(adder(self.rules.options)));
         Ok((sum, 0))
@@ -306,9 +402,17 @@ impl<'a> Assembly<'a> {
         let axis = matches!(kind, Kind::Affine { .. } | Kind::Linear { .. });
         let from = self.sources(i, axis, report)?;
         let source = self.wires.into[i][0].0;
-        if let Some(&(other, _)) = self.wires.into[i].iter().find(|e| self.shapes[e.0] != self.shapes[source]) {
+        if let Some(&(other, _)) = self.wires.into[i]
+            .iter()
+            .find(|e| self.shapes[e.0] != self.shapes[source])
+        {
             let (got, expected) = (&self.shapes[other], &self.shapes[source]);
-            return Err(Error::invalid("shape", place(name), format!("{expected:?} from all"), format!("{got:?}")));
+            return Err(Error::invalid(
+                "shape",
+                place(name),
+                format!("{expected:?} from all"),
+                format!("{got:?}"),
+            ));
         }
         let from = self.one(i, from, report)?;
         let source = &self.shapes[source];
@@ -316,13 +420,24 @@ impl<'a> Assembly<'a> {
             Kind::Delay { delay } => {
                 let n = source.iter().product();
                 let dt = self.rules.options.dt;
-                let steps = spread(delay, n, name)?.into_iter().map(|d| whole(d, self.rules.options, name));
+                let steps = spread(delay, n, name)?
+                    .into_iter()
+                    .map(|d| whole(d, self.rules.options, name));
                 let seconds: Result<Vec<f64>> = steps.map(|s| Ok(s? as f64 * dt)).collect();
                 held(seconds?, source, name)?
             }
             _ => weights(flat, i, source, report)?,
         };
-        report.node(Fate::Taken, name, format!("{}: {} -> {}", kind.name(), dims(source), dims(&self.shapes[i])));
+        report.node(
+            Fate::Taken,
+            name,
+            format!(
+                "{}: {} -> {}",
+                kind.name(),
+                dims(source),
+                dims(&self.shapes[i])
+            ),
+        );
         self.of[i] = Some(self.push(self.own[i].clone(), vec![from], content));
         Ok(())
     }
@@ -330,7 +445,11 @@ impl<'a> Assembly<'a> {
     fn neurons(&mut self, i: usize, report: &mut Report) -> Result<()> {
         let (name, kind, shape) = (&self.flat.names[i], self.flat.kind(i), &self.shapes[i]);
         let made = cells(name, kind, shape, self.rules, report)?;
-        report.node(Fate::Taken, name, format!("{} of {} neurons", kind.name(), dims(shape)));
+        report.node(
+            Fate::Taken,
+            name,
+            format!("{} of {} neurons", kind.name(), dims(shape)),
+        );
         self.adjust(i, &made)?;
         let from = self.sources(i, shape.len() == 1, report)?;
         let own = self.own[i].clone();
@@ -349,16 +468,31 @@ impl<'a> Assembly<'a> {
     /// Multiplies weights and biases into neurons by what these ask for.
     fn adjust(&mut self, i: usize, cells: &Cells) -> Result<()> {
         let folds = cells.fold.iter().any(|&f| f != 1.0);
-        let plain = cells.bias.as_ref().is_some_and(|b| b.iter().all(|&b| b == 1.0));
+        let plain = cells
+            .bias
+            .as_ref()
+            .is_some_and(|b| b.iter().all(|&b| b == 1.0));
         let name = &self.flat.names[i];
         for &(j, _) in &self.wires.into[i] {
-            let readers = self.wires.into.iter().flatten().filter(|e| e.0 == j).count();
+            let readers = self
+                .wires
+                .into
+                .iter()
+                .flatten()
+                .filter(|e| e.0 == j)
+                .count();
             let content = self.of[j].map(|d| &mut self.drafts[d].content);
             let content = content.filter(|c| !c.weight.is_empty() && readers == 1);
             if folds {
                 let Some(content) = content else {
-                    let expected = format!("weights that '{name}' alone reads, to take up its gain");
-                    return Err(Error::invalid("edge", place(&self.flat.names[j]), expected, self.flat.kind(j).name()));
+                    let expected =
+                        format!("weights that '{name}' alone reads, to take up its gain");
+                    return Err(Error::invalid(
+                        "edge",
+                        place(&self.flat.names[j]),
+                        expected,
+                        self.flat.kind(j).name(),
+                    ));
                 };
                 content.scale(&rows(&cells.fold, content, name)?);
             }
@@ -372,11 +506,20 @@ impl<'a> Assembly<'a> {
     /// A bias is a current, and where spikes are pulses it comes among them.
     fn adjust_bias(&mut self, i: usize, j: usize, cells: &Cells, readers: usize) -> Result<()> {
         let biased = |d: Option<usize>, drafts: &[Draft]| {
-            d.and_then(|d| drafts[d].content.bias.as_ref()).is_some_and(|b| b.iter().any(|&b| b != 0.0))
+            d.and_then(|d| drafts[d].content.bias.as_ref())
+                .is_some_and(|b| b.iter().any(|&b| b != 0.0))
         };
         let refuse = |at: usize, got: &str| {
-            let expected = format!("no bias, or one that '{}' alone takes, as spikes are pulses", self.flat.names[i]);
-            Err(Error::invalid("bias", place(&self.flat.names[at]), expected, got))
+            let expected = format!(
+                "no bias, or one that '{}' alone takes, as spikes are pulses",
+                self.flat.names[i]
+            );
+            Err(Error::invalid(
+                "bias",
+                place(&self.flat.names[at]),
+                expected,
+                got,
+            ))
         };
         let mut above = j;
         while let (None, Some(&(up, _))) = (self.fires(above), self.wires.into[above].first()) {
@@ -419,7 +562,10 @@ impl<'a> Assembly<'a> {
         for d in order.into_iter().filter_map(|d| drafts[d].take()) {
             let from = d.from.into_iter().map(|(node, steps)| match steps {
                 0 => EdgeSpec::Node(node),
-                steps => EdgeSpec::Delayed(DelayedEdge { node, delay: steps as f64 * o.dt }),
+                steps => EdgeSpec::Delayed(DelayedEdge {
+                    node,
+                    delay: steps as f64 * o.dt,
+                }),
             });
             let Weights { kind, weight, bias } = d.content;
             if !weight.is_empty() {
@@ -428,7 +574,11 @@ impl<'a> Assembly<'a> {
             if let Some(bias) = bias {
                 values.push((format!("{}.bias", d.name), bias));
             }
-            nodes.push(NodeSpec { name: d.name, from: Some(from.collect()), kind });
+            nodes.push(NodeSpec {
+                name: d.name,
+                from: Some(from.collect()),
+                kind,
+            });
         }
         report.graph(Fate::Taken, format!("the output is that of '{name}'"));
         let convention = Convention {
@@ -438,7 +588,11 @@ impl<'a> Assembly<'a> {
                 Discretisation::ExpEuler => Decay::ExponentialEuler,
                 Discretisation::Exact => Decay::Exact,
             },
-            gain: if self.rules.unscaled { cortado::neuron::Gain::Unscaled } else { cortado::neuron::Gain::Scaled },
+            gain: if self.rules.unscaled {
+                cortado::neuron::Gain::Unscaled
+            } else {
+                cortado::neuron::Gain::Scaled
+            },
             pulse: match o.spike {
                 Spike::Box => Pulse::Box,
                 Spike::Dirac => Pulse::Dirac,
@@ -446,8 +600,18 @@ impl<'a> Assembly<'a> {
             threshold: o.threshold,
             reset: o.reset_time,
         };
-        let spec = NetworkSpec { dt: o.dt, convention, surrogate: Surrogate::default(), detach_reset: true, nodes };
-        Ok(Plan { input: self.shapes[self.flat.input].clone(), spec, values })
+        let spec = NetworkSpec {
+            dt: o.dt,
+            convention,
+            surrogate: Surrogate::default(),
+            detach_reset: true,
+            nodes,
+        };
+        Ok(Plan {
+            input: self.shapes[self.flat.input].clone(),
+            spec,
+            values,
+        })
     }
 
     /// A population that hands on what the output takes, where that is not one population's.
@@ -464,17 +628,31 @@ impl<'a> Assembly<'a> {
                 *source = name;
             }
         }
-        report.node(Fate::Taken, &self.flat.names[out], "what leaves is handed on by a population without memory");
+        report.node(
+            Fate::Taken,
+            &self.flat.names[out],
+            "what leaves is handed on by a population without memory",
+        );
         Ok(self.push(self.own[out].clone(), from, bare(adder(self.rules.options))))
     }
 
     /// Drafts in the order in which a signal passes them, `last` at the end.
     fn order(&self, last: usize) -> Vec<usize> {
-        let number: BTreeMap<&str, usize> = self.drafts.iter().enumerate().map(|(i, d)| (d.name.as_str(), i)).collect();
+        let number: BTreeMap<&str, usize> = self
+            .drafts
+            .iter()
+            .enumerate()
+            .map(|(i, d)| (d.name.as_str(), i))
+            .collect();
         let mut waits: Vec<usize> = vec![0; self.drafts.len()];
         let mut next = vec![Vec::new(); self.drafts.len()];
         for (i, d) in self.drafts.iter().enumerate() {
-            for j in d.from.iter().filter(|f| f.1 == 0).filter_map(|f| number.get(f.0.as_str())) {
+            for j in d
+                .from
+                .iter()
+                .filter(|f| f.1 == 0)
+                .filter_map(|f| number.get(f.0.as_str()))
+            {
                 waits[i] += 1;
                 next[*j].push(i);
             }
@@ -506,15 +684,24 @@ fn rows(values: &[f64], content: &Weights, name: &str) -> Result<Vec<f64>> {
     };
     let size = values.len() / channels.max(1);
     let each: Vec<f64> = (0..channels).map(|c| values[c * size]).collect();
-    if values.iter().enumerate().any(|(i, v)| *v != each[i / size.max(1)]) {
-        let expected = "the same gain for all neurons of a channel, as a convolution is before them";
+    if values
+        .iter()
+        .enumerate()
+        .any(|(i, v)| *v != each[i / size.max(1)])
+    {
+        let expected =
+            "the same gain for all neurons of a channel, as a convolution is before them";
         return Err(Error::invalid("gain", place(name), expected, "others"));
     }
     Ok(each)
 }
 
 fn bare(kind: NodeKind) -> Weights {
-    Weights { kind, weight: Vec::new(), bias: None }
+    Weights {
+        kind,
+        weight: Vec::new(),
+        bias: None,
+    }
 }
 
 fn dims(shape: &Shape) -> String {

@@ -52,7 +52,12 @@ impl Table<'_> {
             Some(t) => t.data.clone(),
         };
         let wrong = |expected: String, got: String| {
-            Error::invalid("parameter", format!("{name} of {}", place(self.name)), expected, got)
+            Error::invalid(
+                "parameter",
+                format!("{name} of {}", place(self.name)),
+                expected,
+                got,
+            )
         };
         if let Some(v) = values.iter().find(|v| !v.is_finite()) {
             return Err(wrong("finite numbers".into(), v.to_string()));
@@ -60,7 +65,10 @@ impl Table<'_> {
         match values.len() {
             1 => Ok(vec![values[0]; n]),
             len if len == n => Ok(values),
-            len => Err(wrong(format!("1 or {n} numbers for neurons {:?}", self.shape), len.to_string())),
+            len => Err(wrong(
+                format!("1 or {n} numbers for neurons {:?}", self.shape),
+                len.to_string(),
+            )),
         }
     }
 
@@ -80,6 +88,8 @@ impl Table<'_> {
 struct Input {
     /// Decay over a step; 1 without leak.
     b: Vec<f64>,
+    /// Its time constant in seconds; none without leak.
+    tau: Vec<f64>,
     current: Vec<f64>,
     pulse: Vec<f64>,
 }
@@ -88,39 +98,81 @@ fn zip(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
+/// The longest time constant of a population: in single precision, no decay in steps up to 30 ms.
+const LONGEST_TAU: f64 = 1e6;
+
 /// The population that stands for a node of neurons.
 ///
 /// # Errors
 /// Parameters that no neuron here has, named.
-pub(super) fn cells(name: &str, kind: &Kind, shape: &Shape, rules: &Rules<'_>, report: &mut Report) -> Result<Cells> {
-    let table = Table { name, shape, tensors: kind.tensors().into_iter().collect() };
+pub(super) fn cells(
+    name: &str,
+    kind: &Kind,
+    shape: &Shape,
+    rules: &Rules<'_>,
+    report: &mut Report,
+) -> Result<Cells> {
+    let table = Table {
+        name,
+        shape,
+        tensors: kind.tensors().into_iter().collect(),
+    };
     let o = rules.options;
     match kind {
         Kind::Threshold { .. } => threshold(&table, o),
-        Kind::I { .. } => Err(Error::invalid(
-            "node",
-            place(name),
-            "neurons with a threshold or a leak",
-            "I: an integrator without either",
-        )),
-        Kind::IF { .. } => {
+        Kind::I { .. } | Kind::IF { .. } => {
             let r = table.positive("r", 1.0)?;
             let of = |file: &dyn Fn(f64) -> f64| match o.integrator_gain {
                 Gain::File => r.iter().map(|&r| file(r)).collect(),
                 Gain::Whole | Gain::Decayed => vec![1.0; r.len()],
             };
-            let input = Input { b: vec![1.0; r.len()], current: of(&|r| r * (o.dt / o.unit())), pulse: of(&|r| r) };
-            direct("if", &table, input, rules, report)
+            let (current, pulse) = (of(&|r| r * (o.dt / o.unit())), of(&|r| r));
+            let one = vec![1.0; r.len()];
+            if matches!(kind, Kind::IF { .. }) {
+                return direct(
+                    "if",
+                    &table,
+                    Input {
+                        b: one,
+                        tau: Vec::new(),
+                        current,
+                        pulse,
+                    },
+                    rules,
+                    report,
+                );
+            }
+            let tau = vec![LONGEST_TAU; r.len()];
+            let b = tau.iter().map(|&t| o.decay(t)).collect();
+            let what =
+                format!("an integrator is a leaky one with a time constant of {LONGEST_TAU} s");
+            report.node(Fate::Assumed, name, what);
+            direct(
+                "li",
+                &table,
+                Input {
+                    b,
+                    tau,
+                    current,
+                    pulse,
+                },
+                rules,
+                report,
+            )
         }
         Kind::LI { .. } | Kind::LIF { .. } => {
-            let input = leaky(&table, ["tau", "r"], o.gain, o, report)?;
-            let neuron = if matches!(kind, Kind::LI { .. }) { "li" } else { "lif" };
+            let (neuron, gain) = match kind {
+                Kind::LI { .. } => ("li", o.readout_gain),
+                _ => ("lif", o.gain),
+            };
+            let input = leaky(&table, ["tau", "r"], gain, o, report)?;
             direct(neuron, &table, input, rules, report)
         }
         Kind::CubaLI { .. } | Kind::CubaLIF { .. } => {
             let fires = matches!(kind, Kind::CubaLIF { .. });
             let synapse = leaky(&table, ["tau_syn", "w_in"], o.synapse_gain, o, report)?;
-            let membrane = leaky(&table, ["tau_mem", "r"], o.gain, o, report)?;
+            let gain = if fires { o.gain } else { o.readout_gain };
+            let membrane = leaky(&table, ["tau_mem", "r"], gain, o, report)?;
             if o.discretisation == Discretisation::Exact {
                 return exact(&table, fires, rules, report);
             }
@@ -131,7 +183,13 @@ pub(super) fn cells(name: &str, kind: &Kind, shape: &Shape, rules: &Rules<'_>, r
 }
 
 /// A state with a time constant and a factor of that names.
-fn leaky(table: &Table<'_>, [tau, factor]: [&'static str; 2], gain: Gain, o: &Options, report: &mut Report) -> Result<Input> {
+fn leaky(
+    table: &Table<'_>,
+    [tau, factor]: [&'static str; 2],
+    gain: Gain,
+    o: &Options,
+    report: &mut Report,
+) -> Result<Input> {
     let weight = factor == "w_in";
     let (times, r) = (table.positive(tau, 1.0)?, table.positive(factor, 1.0)?);
     let seconds: Vec<f64> = times.iter().map(|t| t * o.unit()).collect();
@@ -139,11 +197,23 @@ fn leaky(table: &Table<'_>, [tau, factor]: [&'static str; 2], gain: Gain, o: &Op
     let longest = seconds.iter().copied().fold(0.0, f64::max);
     if o.discretisation == Discretisation::Euler && shortest < o.dt / 2.0 {
         let at = format!("{tau} of {}", place(table.name));
-        let expected = format!("at least half a step of {} s under Euler, or another unit of tau", o.dt);
-        return Err(Error::invalid("time constant", at, expected, format!("{shortest} s")));
+        let expected = format!(
+            "at least half a step of {} s under Euler, or another unit of tau",
+            o.dt
+        );
+        return Err(Error::invalid(
+            "time constant",
+            at,
+            expected,
+            format!("{shortest} s"),
+        ));
     }
     if longest > 0.5 {
-        report.node(Fate::Assumed, table.name, format!("{tau} is {longest} s: is the unit of tau right?"));
+        report.node(
+            Fate::Assumed,
+            table.name,
+            format!("{tau} is {longest} s: is the unit of tau right?"),
+        );
     }
     let b: Vec<f64> = seconds.iter().map(|&t| o.decay(t)).collect();
     let fixed = |i: usize| if weight { r[i] } else { 1.0 };
@@ -158,20 +228,45 @@ fn leaky(table: &Table<'_>, [tau, factor]: [&'static str; 2], gain: Gain, o: &Op
         _ => current.clone(),
     };
     if gain != Gain::File {
-        let word = if gain == Gain::Whole { "1" } else { "the decay" };
-        let kept = if weight { format!("w_in times {word}") } else { word.into() };
-        report.node(Fate::Assumed, table.name, format!("an input counts {kept}, not {factor}, times the step"));
+        let word = if gain == Gain::Whole {
+            "1"
+        } else {
+            "the decay"
+        };
+        let kept = if weight {
+            format!("w_in times {word}")
+        } else {
+            word.into()
+        };
+        report.node(
+            Fate::Assumed,
+            table.name,
+            format!("an input counts {kept}, not {factor}, times the step"),
+        );
     }
-    Ok(Input { b, current, pulse })
+    Ok(Input {
+        b,
+        tau: seconds,
+        current,
+        pulse,
+    })
 }
 
 /// `r` of a population whose currents are to be multiplied by that.
 fn r_of(input: &Input, current: &[f64], dt: f64) -> Vec<f64> {
-    zip(current, &input.b, |g, b| if b == 1.0 { g / dt } else { g / (1.0 - b) })
+    zip(current, &input.b, |g, b| {
+        if b == 1.0 { g / dt } else { g / (1.0 - b) }
+    })
 }
 
 /// Neurons on whose membrane inputs act.
-fn direct(neuron: &'static str, table: &Table<'_>, input: Input, rules: &Rules<'_>, report: &mut Report) -> Result<Cells> {
+fn direct(
+    neuron: &'static str,
+    table: &Table<'_>,
+    input: Input,
+    rules: &Rules<'_>,
+    report: &mut Report,
+) -> Result<Cells> {
     let o = rules.options;
     // What Cortado does not multiply by itself.
     let scale = match (o.spike, rules.unscaled) {
@@ -182,16 +277,29 @@ fn direct(neuron: &'static str, table: &Table<'_>, input: Input, rules: &Rules<'
     let mut params = BTreeMap::new();
     if !rules.unscaled {
         // As the file says it, where it can be had: no product is rounded twice.
-        let plain = o.spike == Spike::Box && o.gain == Gain::File && neuron != "if";
-        let r = if plain { table.get("r", 1.0)? } else { r_of(&input, &zip(&input.current, &scale, |g, s| g / s), o.dt) };
+        let gain = if neuron == "li" {
+            o.readout_gain
+        } else {
+            o.gain
+        };
+        let plain =
+            o.spike == Spike::Box && gain == Gain::File && table.tensors.contains_key("tau");
+        let r = if plain {
+            table.get("r", 1.0)?
+        } else {
+            r_of(&input, &zip(&input.current, &scale, |g, s| g / s), o.dt)
+        };
         params.insert("r".to_string(), r);
     }
-    if neuron != "if" {
-        let tau = table.get("tau", 1.0)?.iter().map(|t| t * o.unit()).collect();
-        params.insert("tau_mem".to_string(), tau);
+    if !input.tau.is_empty() {
+        params.insert("tau_mem".to_string(), input.tau);
     }
     let fires = neuron != "li";
-    let reset = if fires { spiking(table, &scale, neuron != "if", rules, &mut params)? } else { Reset::None };
+    let reset = if fires {
+        spiking(table, &scale, neuron != "if", rules, &mut params)?
+    } else {
+        Reset::None
+    };
     if !fires {
         params.insert("v_leak".into(), table.get("v_leak", 0.0)?);
     }
@@ -250,21 +358,30 @@ fn synaptic(
 ) -> Result<Cells> {
     let o = rules.options;
     let n = synapse.b.len();
-    let unit = |name: &'static str| -> Result<Vec<f64>> { Ok(table.get(name, 1.0)?.iter().map(|t| t * o.unit()).collect()) };
     // The current is in units of what one input adds; the membrane takes it back.
     let scale = match (o.spike, rules.unscaled) {
         (Spike::Box, false) => vec![1.0; n],
         (Spike::Box, true) => synapse.current.clone(),
         (Spike::Dirac, _) => synapse.pulse.clone(),
     };
-    let mut first = BTreeMap::from([("tau_mem".to_string(), unit("tau_syn")?)]);
-    let mut second = BTreeMap::from([("tau_mem".to_string(), unit("tau_mem")?)]);
+    let mut first = BTreeMap::from([("tau_mem".to_string(), synapse.tau.clone())]);
+    let mut second = BTreeMap::from([("tau_mem".to_string(), membrane.tau.clone())]);
     let mut outer = vec![1.0; n];
     if rules.unscaled {
         outer = zip(&membrane.current, &scale, |g, s| g * s);
     } else {
-        first.insert("r".into(), r_of(&synapse, &zip(&synapse.current, &scale, |g, s| g / s), o.dt));
-        second.insert("r".into(), r_of(&membrane, &zip(&membrane.current, &scale, |g, s| g * s), o.dt));
+        first.insert(
+            "r".into(),
+            r_of(&synapse, &zip(&synapse.current, &scale, |g, s| g / s), o.dt),
+        );
+        second.insert(
+            "r".into(),
+            r_of(
+                &membrane,
+                &zip(&membrane.current, &scale, |g, s| g * s),
+                o.dt,
+            ),
+        );
     }
     let mut reset = Reset::None;
     if fires {
@@ -272,8 +389,16 @@ fn synaptic(
     } else {
         second.insert("v_leak".into(), table.get("v_leak", 0.0)?);
     }
-    report.node(Fate::Taken, table.name, format!("its synaptic current is a population of its own, '{}.synapse'", table.name));
-    let bias = (o.spike == Spike::Dirac).then(|| zip(&synapse.current, &synapse.pulse, |g, f| g / f));
+    report.node(
+        Fate::Taken,
+        table.name,
+        format!(
+            "its synaptic current is a population of its own, '{}.synapse'",
+            table.name
+        ),
+    );
+    let bias =
+        (o.spike == Spike::Dirac).then(|| zip(&synapse.current, &synapse.pulse, |g, f| g / f));
     let one = vec![1.0; n];
     Ok(Cells {
         synapse: Some(population("li", first, Reset::None)),
@@ -287,19 +412,34 @@ fn synaptic(
 /// Neurons with a synaptic current, solved together.
 fn exact(table: &Table<'_>, fires: bool, rules: &Rules<'_>, report: &mut Report) -> Result<Cells> {
     let o = rules.options;
-    if [o.gain, o.synapse_gain] != [Gain::File; 2] || rules.unscaled {
+    let gain = if fires { o.gain } else { o.readout_gain };
+    if [gain, o.synapse_gain] != [Gain::File; 2] || rules.unscaled {
         let expected = "a gain as the file says: what counts whole has no exact solution";
-        return Err(Error::invalid("gain", place(table.name), expected, "another"));
+        return Err(Error::invalid(
+            "gain",
+            place(table.name),
+            expected,
+            "another",
+        ));
     }
-    let seconds = |name: &'static str| -> Result<Vec<f64>> { Ok(table.get(name, 1.0)?.iter().map(|t| t * o.unit()).collect()) };
+    let seconds = |name: &'static str| -> Result<Vec<f64>> {
+        Ok(table.get(name, 1.0)?.iter().map(|t| t * o.unit()).collect())
+    };
     let input = match o.spike {
         Spike::Box => table.get("w_in", 1.0)?,
-        Spike::Dirac => zip(&table.get("w_in", 1.0)?, &table.get("tau_syn", 1.0)?, |w, t| w / t),
+        Spike::Dirac => zip(
+            &table.get("w_in", 1.0)?,
+            &table.get("tau_syn", 1.0)?,
+            |w, t| w / t,
+        ),
     };
     let mut params = BTreeMap::from([
         ("tau_mem".to_string(), seconds("tau_mem")?),
         ("tau_syn".to_string(), seconds("tau_syn")?),
-        ("r".to_string(), zip(&table.get("r", 1.0)?, &input, |r, w| r * w)),
+        (
+            "r".to_string(),
+            zip(&table.get("r", 1.0)?, &input, |r, w| r * w),
+        ),
     ]);
     let one = vec![1.0; input.len()];
     let mut reset = Reset::None;
@@ -309,7 +449,11 @@ fn exact(table: &Table<'_>, fires: bool, rules: &Rules<'_>, report: &mut Report)
         params.insert("v_leak".into(), table.get("v_leak", 0.0)?);
     }
     if input.iter().any(|&w| w != 1.0) {
-        report.node(Fate::Taken, table.name, "its synaptic current is in units of what one input spike adds");
+        report.node(
+            Fate::Taken,
+            table.name,
+            "its synaptic current is in units of what one input spike adds",
+        );
     }
     Ok(Cells {
         synapse: None,
@@ -327,7 +471,13 @@ fn threshold(table: &Table<'_>, o: &Options) -> Result<Cells> {
         ("tau_mem".to_string(), vec![forgetful(o); one.len()]),
         ("v_threshold".to_string(), table.get("threshold", 0.0)?),
     ]);
-    Ok(Cells { synapse: None, late: false, body: population("lif", params, Reset::None), fold: one.clone(), bias: Some(one) })
+    Ok(Cells {
+        synapse: None,
+        late: false,
+        body: population("lif", params, Reset::None),
+        fold: one.clone(),
+        bias: Some(one),
+    })
 }
 
 /// A time constant with which a membrane keeps nothing of the step before.

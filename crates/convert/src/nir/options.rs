@@ -27,8 +27,10 @@ pub struct Options {
     pub reset: ResetRule,
     /// When the reset acts.
     pub reset_time: ResetTime,
-    /// What an input is multiplied by before it enters the membrane of LI, LIF, CubaLI and CubaLIF.
+    /// What an input is multiplied by before it enters the membrane of LIF and CubaLIF.
     pub gain: Gain,
+    /// The same for LI and CubaLI.
+    pub readout_gain: Gain,
     /// The same for I and IF.
     pub integrator_gain: Gain,
     /// The same for the synaptic current of CubaLI and CubaLIF.
@@ -145,6 +147,7 @@ impl Options {
             reset: ResetRule::Value,
             reset_time: ResetTime::SameStep,
             gain: Gain::File,
+            readout_gain: Gain::File,
             integrator_gain: Gain::File,
             synapse_gain: Gain::File,
         };
@@ -169,6 +172,7 @@ impl Options {
                 discretisation: Discretisation::ExpEuler,
                 threshold: Threshold::Ge,
                 reset: ResetRule::Subtract,
+                readout_gain: Gain::Whole,
                 ..euler
             },
             "rockpool" => Self {
@@ -176,6 +180,7 @@ impl Options {
                 threshold: Threshold::Ge,
                 reset: ResetRule::Subtract,
                 gain: Gain::Whole,
+                readout_gain: Gain::Whole,
                 synapse_gain: Gain::Decayed,
                 ..euler
             },
@@ -185,6 +190,7 @@ impl Options {
                 reset: ResetRule::Subtract,
                 reset_time: ResetTime::NextStep,
                 gain: Gain::Whole,
+                readout_gain: Gain::Whole,
                 synapse_gain: Gain::Whole,
                 ..euler
             },
@@ -242,9 +248,11 @@ impl Options {
                 "the reset subtracts the threshold in the step after the spike: snnTorch writes v_reset = 0 whatever its \
                  reset_mechanism; reset_delay is taken as True",
             ],
-            "spikingjelly" => &["a neuron at threshold fires: SpikingJelly's >= is not in the file"],
+            "spikingjelly" => {
+                &["a neuron at threshold fires: SpikingJelly's >= is not in the file"]
+            }
             "sinabs" => &[
-                "norm_input is True: Sinabs does not write it; False is gain whole",
+                "norm_input is True of LIF and False of ExpLeak, as their defaults are: Sinabs does not write it; False is gain whole",
                 "at most one spike a step (SingleSpike): the default of Sinabs, MultiSpike, has no counterpart here",
                 "there are no tau_syn and no min_v_mem: Sinabs leaves them out without a word",
             ],

@@ -22,34 +22,55 @@ const LONGEST: f64 = 1e6;
 ///
 /// # Errors
 /// A delay that is no whole number of steps, or a loop of nodes that only rename.
-pub(super) fn wires(flat: &Flat<'_>, shapes: &[Shape], options: &Options, report: &mut Report) -> Result<Wires> {
+pub(super) fn wires(
+    flat: &Flat<'_>,
+    shapes: &[Shape],
+    options: &Options,
+    report: &mut Report,
+) -> Result<Wires> {
     let n = flat.names.len();
     let mut steps = vec![None; n];
     for i in 0..n {
         steps[i] = match flat.kind(i) {
-            Kind::Delay { delay } if delay.uniform().is_some() => Some(whole(delay.data[0], options, &flat.names[i])?),
+            Kind::Delay { delay } if delay.uniform().is_some() => {
+                Some(whole(delay.data[0], options, &flat.names[i])?)
+            }
             Kind::Flatten { .. } if flat.from[i].iter().all(|&j| shapes[j] == shapes[i]) => Some(0),
             _ => None,
         };
     }
     let mut into = vec![Vec::new(); n];
     for i in (0..n).filter(|&i| steps[i].is_none()) {
-        let mut open: Vec<(usize, usize, usize)> = flat.from[i].iter().map(|&j| (j, 0, 0)).collect();
+        let mut open: Vec<(usize, usize, usize)> =
+            flat.from[i].iter().map(|&j| (j, 0, 0)).collect();
         while let Some((j, d, hops)) = open.pop() {
             match steps[j] {
                 None => into[i].push((j, d)),
                 Some(_) if hops > n => {
-                    return Err(Error::invalid("loop", place(&flat.names[j]), "a node with state on the way round", "none"));
+                    return Err(Error::invalid(
+                        "loop",
+                        place(&flat.names[j]),
+                        "a node with state on the way round",
+                        "none",
+                    ));
                 }
                 Some(own) => open.extend(flat.from[j].iter().map(|&k| (k, d + own, hops + 1))),
             }
             if open.len() + into[i].len() > 1 << 20 {
-                return Err(Error::invalid("edges", place(&flat.names[i]), "at most 2^20", "more"));
+                return Err(Error::invalid(
+                    "edges",
+                    place(&flat.names[i]),
+                    "at most 2^20",
+                    "more",
+                ));
             }
         }
         into[i].sort_unstable();
     }
-    let mut wires = Wires { into, gone: steps.iter().map(Option::is_some).collect() };
+    let mut wires = Wires {
+        into,
+        gone: steps.iter().map(Option::is_some).collect(),
+    };
     wires.close(flat, report);
     Ok(wires)
 }
@@ -57,13 +78,22 @@ pub(super) fn wires(flat: &Flat<'_>, shapes: &[Shape], options: &Options, report
 /// A time of the file as a number of steps.
 pub(super) fn whole(delay: f64, options: &Options, name: &str) -> Result<usize> {
     // What Norse writes of time constants it does not write of delays.
-    let unit = if options.unit() > 1.0 { 1.0 } else { options.unit() };
+    let unit = if options.unit() > 1.0 {
+        1.0
+    } else {
+        options.unit()
+    };
     let steps = delay * unit / options.dt;
     let near = steps.round();
     // The nearest number of 32 bits is near enough.
     if !(0.0..=LONGEST).contains(&near) || (steps - near).abs() > 1e-6 * near.max(1.0) {
         let expected = format!("a whole number of steps of {} s", options.dt);
-        return Err(Error::invalid("delay", place(name), expected, format!("{steps} steps")));
+        return Err(Error::invalid(
+            "delay",
+            place(name),
+            expected,
+            format!("{steps} steps"),
+        ));
     }
     Ok(near as usize)
 }
@@ -108,17 +138,30 @@ impl Wires {
             }
         }
         for (u, v, e) in late {
-            let what = format!("the edge from '{}' takes a step: it closes a loop without delay", flat.names[u]);
+            let what = format!(
+                "the edge from '{}' takes a step: it closes a loop without delay",
+                flat.names[u]
+            );
             report.node(Fate::Assumed, &flat.names[v], what);
             self.delay(flat, &out, (u, v, e), n);
         }
     }
 
     /// Lets an edge take a step, before weights that it alone reads: a bias is there from the first step.
-    fn delay(&mut self, flat: &Flat<'_>, out: &[Vec<usize>], (u, v, e): (usize, usize, usize), hops: usize) {
+    fn delay(
+        &mut self,
+        flat: &Flat<'_>,
+        out: &[Vec<usize>],
+        (u, v, e): (usize, usize, usize),
+        hops: usize,
+    ) {
         let stateless = matches!(
             flat.kind(u),
-            Kind::Affine { .. } | Kind::Linear { .. } | Kind::Conv1d { .. } | Kind::Conv2d { .. } | Kind::Scale { .. }
+            Kind::Affine { .. }
+                | Kind::Linear { .. }
+                | Kind::Conv1d { .. }
+                | Kind::Conv2d { .. }
+                | Kind::Scale { .. }
         );
         if !stateless || out[u].len() != 1 || hops == 0 || u == v {
             self.into[v][e].1 += 1;

@@ -31,10 +31,18 @@ impl Options {
 pub fn restore<R: Lanes>(file: &File) -> Result<Imported<R>> {
     let meta = &file.root.metadata;
     let text = |name: &str| {
-        let missing = || Error::invalid("metadata", "the graph", format!("'{name}', as Cortado writes it"), "none");
+        let missing = || {
+            Error::invalid(
+                "metadata",
+                "the graph",
+                format!("'{name}', as Cortado writes it"),
+                "none",
+            )
+        };
         meta.get(name).and_then(Value::text).ok_or_else(missing)
     };
-    let broken = |e: serde_json::Error| Error::invalid("metadata", format!("'{SPEC}'"), "a network", e);
+    let broken =
+        |e: serde_json::Error| Error::invalid("metadata", format!("'{SPEC}'"), "a network", e);
     let spec: NetworkSpec = serde_json::from_str(text(SPEC)?).map_err(broken)?;
     let fed = match text(FED)? {
         "currents" => Fed::Currents,
@@ -59,7 +67,11 @@ pub fn restore<R: Lanes>(file: &File) -> Result<Imported<R>> {
             values.push((name.into(), tensor.data.clone()));
         }
     }
-    let mut plan = Plan { input, spec, values };
+    let mut plan = Plan {
+        input,
+        spec,
+        values,
+    };
     // A convolution of NIR always has a bias.
     let net = cortado::network::Network::<R>::new(&plan.input, &plan.spec, 0)?;
     plan.values.retain(|(name, _)| net.param(name).is_some());
@@ -67,7 +79,12 @@ pub fn restore<R: Lanes>(file: &File) -> Result<Imported<R>> {
     let again = export(&network, fed)?.file.root;
     if let Some(name) = differs(&file.root, &again) {
         let expected = "the graph that its metadata tells of; else options say how to read it";
-        return Err(Error::invalid("graph", format!("node '{name}'"), expected, "one that was changed"));
+        return Err(Error::invalid(
+            "graph",
+            format!("node '{name}'"),
+            expected,
+            "one that was changed",
+        ));
     }
     let mut report = Report::default();
     report.graph(Fate::Taken, "the network is restored as Cortado wrote it");
@@ -83,18 +100,27 @@ fn differs(a: &Graph, b: &Graph) -> Option<String> {
     };
     if edges(a) != edges(b) {
         let (one, other) = (edges(a), edges(b));
-        let odd = one.iter().find(|e| !other.contains(e)).or_else(|| other.iter().find(|e| !one.contains(e)));
+        let odd = one
+            .iter()
+            .find(|e| !other.contains(e))
+            .or_else(|| other.iter().find(|e| !one.contains(e)));
         return Some(odd.map_or_else(String::new, |e| e.1.clone()));
     }
     for (name, node) in &a.nodes {
-        let Some(other) = b.nodes.get(name).filter(|o| o.kind.name() == node.kind.name()) else {
+        let Some(other) = b
+            .nodes
+            .get(name)
+            .filter(|o| o.kind.name() == node.kind.name())
+        else {
             return Some(name.clone());
         };
         let (mine, theirs) = (node.kind.tensors(), other.kind.tensors());
         let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-6 * x.abs().max(y.abs());
         let same = mine.len() == theirs.len()
             && mine.iter().zip(&theirs).all(|(m, t)| {
-                m.0 == t.0 && m.1.data.len() == t.1.data.len() && m.1.data.iter().zip(&t.1.data).all(near)
+                m.0 == t.0
+                    && m.1.data.len() == t.1.data.len()
+                    && m.1.data.iter().zip(&t.1.data).all(near)
             });
         if !same {
             return Some(name.clone());
