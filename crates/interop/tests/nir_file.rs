@@ -107,6 +107,7 @@ fn unusual_things_come_back() {
             shape: vec![3, 3, 4],
         },
     );
+    assert_eq!(for_python.check().errors, [""; 0]);
     for_python.write(&folder.join("unusual.nir")).unwrap();
 }
 
