@@ -147,6 +147,9 @@ fn errors_are_sentences() {
     ports.connect("sub", "out");
     let mut good = ports.clone();
     good.edges[1].1 = "sub.in".into();
+    let mut within = ports.clone();
+    within.edges[1].1 = "sub.in".into();
+    within.edges[2].0 = "sub.n0".into();
     let mut bad = ports.clone();
     bad.edges[1].1 = "sub.in.2".into();
     let same = Kind::Conv1d {
@@ -158,7 +161,7 @@ fn errors_are_sentences() {
         groups: 3,
         bias: Tensor::full(&[2], 0.0),
     };
-    let cases: [(Graph, &[&str]); 10] = [
+    let cases: [(Graph, &[&str]); 11] = [
         (
             row(&[3], &[affine(&[2, 3], &[3])], &[2]),
             &["parameter at node 'n0', bias: expected [2], got [3]"],
@@ -196,6 +199,10 @@ fn errors_are_sentences() {
         (
             ports,
             &["edge at edge 'in' -> 'sub': expected one of 'sub.in', 'sub.in.2', got 'sub'"],
+        ),
+        (
+            within,
+            &["edge at edge 'sub.n0' -> 'out': expected one of 'sub.out', got 'sub.n0'"],
         ),
         (
             bad,

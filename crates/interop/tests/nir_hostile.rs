@@ -195,7 +195,10 @@ fn groups_in_one_another_end() {
 fn memory_is_bounded_by_the_file() {
     for (name, end) in [
         ("cycle", "expected at most 64 in one another, got more"),
-        ("links", "expected less than 1024 bytes for each of the file, got more in all"),
+        (
+            "links",
+            "expected less than 1024 bytes for each of the file, got more in all",
+        ),
     ] {
         let path = Path::new("tests/data").join(format!("{name}.nir"));
         let sentence = File::read(&path).unwrap_err().to_string();

@@ -1,9 +1,10 @@
 //! Whether a graph fits together, and what its nodes pass on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{inside, named};
 use super::graph::{Edge, File, Graph};
+use super::infer::{infer, input, output};
 use super::kind::Kind;
 use super::shape::{Types, Wrong, sizes};
 use super::value::DType;
@@ -163,7 +164,11 @@ impl Checker {
             }
         }
         self.edges(graph, path);
-        self.infer(graph, path);
+        let types = infer(graph);
+        self.agree(graph, path, &types);
+        for (name, types) in types {
+            self.report.types.insert(inside(path, name), types);
+        }
     }
 
     fn node(&mut self, kind: &Kind, path: &str) {
@@ -242,58 +247,6 @@ impl Checker {
         }
     }
 
-    /// Shapes along the edges, from what is known to what is not.
-    fn infer(&mut self, graph: &Graph, path: &str) {
-        let mut types: BTreeMap<&str, Types> = BTreeMap::new();
-        for (name, node) in &graph.nodes {
-            let own = match &node.kind {
-                Kind::NIRGraph(inner) => Types {
-                    input: port(inner, &inner.inputs(), None),
-                    output: port(inner, &inner.outputs(), None),
-                },
-                kind => kind.own_types(),
-            };
-            types.insert(name, own);
-        }
-        let mut targets: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
-        for edge in &graph.edges {
-            if let Some(from) = graph.end(&edge.0) {
-                targets.entry(from.node).or_default().push(edge);
-            }
-        }
-        // A node is waiting whenever its output has become known.
-        let known = types.iter().filter(|(_, t)| t.output.is_some());
-        let mut waiting: VecDeque<&str> = known.map(|(name, _)| *name).collect();
-        while let Some(name) = waiting.pop_front() {
-            for edge in targets.get(name).into_iter().flatten() {
-                let Some(to) = graph.end(&edge.1) else {
-                    continue;
-                };
-                let there = output(graph, &types, edge);
-                let (Some(shape), Some(node)) = (there, graph.nodes.get(to.node)) else {
-                    continue;
-                };
-                let Some(of) = types.get_mut(to.node) else {
-                    continue;
-                };
-                if of.input.is_some() || matches!(node.kind, Kind::NIRGraph(_)) {
-                    continue;
-                }
-                if of.output.is_none()
-                    && let Ok(output) = node.kind.output_of(&shape)
-                {
-                    of.output = Some(output);
-                    waiting.push_back(to.node);
-                }
-                of.input = Some(shape);
-            }
-        }
-        self.agree(graph, path, &types);
-        for (name, types) in types {
-            self.report.types.insert(inside(path, name), types);
-        }
-    }
-
     fn agree(&mut self, graph: &Graph, path: &str, types: &BTreeMap<&str, Types>) {
         for edge in &graph.edges {
             let (Some(from), Some(to)) = (output(graph, types, edge), input(graph, types, edge))
@@ -325,19 +278,21 @@ impl Checker {
 
     /// Edges at a nested graph that do not say which of its inputs or outputs they mean.
     fn unclear(&mut self, graph: &Graph, path: &str, edge: &Edge) {
-        let sides: [(&String, fn(&Graph) -> Vec<&str>); 2] =
-            [(&edge.0, Graph::outputs), (&edge.1, Graph::inputs)];
-        for (name, ports) in sides {
-            let end = graph.end(name);
-            let node = end.and_then(|e| Some((graph.nodes.get(e.node)?, e.port)));
-            let Some((Kind::NIRGraph(inner), port)) = node.map(|(n, p)| (&n.kind, p)) else {
+        for (name, leaves) in [(&edge.0, true), (&edge.1, false)] {
+            let Some(End { node, port }) = graph.end(name) else {
                 continue;
             };
-            let ports = ports(inner);
-            if port.is_some_and(|p| ports.contains(&p)) {
+            let Some(Kind::NIRGraph(inner)) = graph.nodes.get(node).map(|n| &n.kind) else {
+                continue;
+            };
+            let ports = match leaves {
+                true => inner.outputs(),
+                false => inner.inputs(),
+            };
+            if port.is_some_and(|p| ports.contains(&p)) || (port.is_none() && ports.len() == 1) {
                 continue;
             }
-            let all: Vec<_> = ports.iter().map(|p| format!("'{name}.{p}'")).collect();
+            let all: Vec<_> = ports.iter().map(|p| format!("'{node}.{p}'")).collect();
             let expected = match all.is_empty() {
                 true => "a nested graph with an input and an output".to_string(),
                 false => format!("one of {}", all.join(", ")),
@@ -364,31 +319,5 @@ fn between(path: &str, (from, to): &Edge) -> String {
     match path {
         "" => edge,
         path => format!("{}, {edge}", named(path)),
-    }
-}
-
-/// The shape at the input or output of a nested graph: the one that is named, or the only one.
-fn port(graph: &Graph, ports: &[&str], name: Option<&str>) -> Option<Vec<usize>> {
-    let name = match (name, ports) {
-        (Some(name), ports) => ports.iter().find(|p| **p == name)?,
-        (None, [only]) => only,
-        _ => return None,
-    };
-    graph.nodes.get(*name)?.kind.own_types().output
-}
-
-fn output(graph: &Graph, types: &BTreeMap<&str, Types>, edge: &Edge) -> Option<Vec<usize>> {
-    let end = graph.end(&edge.0)?;
-    match &graph.nodes.get(end.node)?.kind {
-        Kind::NIRGraph(inner) => port(inner, &inner.outputs(), end.port),
-        _ => types.get(end.node)?.output.clone(),
-    }
-}
-
-fn input(graph: &Graph, types: &BTreeMap<&str, Types>, edge: &Edge) -> Option<Vec<usize>> {
-    let end = graph.end(&edge.1)?;
-    match &graph.nodes.get(end.node)?.kind {
-        Kind::NIRGraph(inner) => port(inner, &inner.inputs(), end.port),
-        _ => types.get(end.node)?.input.clone(),
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::decode::{described, inside, named};
+use super::decode::{inside, named};
+use super::fields::described;
 use super::graph::Graph;
 use super::kind::Kind;
 use super::value::{DType, Metadata, Value};

@@ -198,9 +198,14 @@ impl NodeInfo {
         )?;
         for p in &self.parameters {
             write!(f, "  {:12} {:8} {}", p.name, p.dtype, sizes(&p.shape))?;
+            // As many digits as the type has.
+            let digits = |x: f64| match p.dtype {
+                "float32" => (x as f32).to_string(),
+                _ => x.to_string(),
+            };
             match (p.min, p.max) {
-                (Some(min), Some(max)) if min == max => writeln!(f, "  {min}")?,
-                (Some(min), Some(max)) => writeln!(f, "  {min} .. {max}")?,
+                (Some(min), Some(max)) if min == max => writeln!(f, "  {}", digits(min))?,
+                (Some(min), Some(max)) => writeln!(f, "  {} .. {}", digits(min), digits(max))?,
                 _ => writeln!(f)?,
             }
         }
