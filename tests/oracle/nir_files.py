@@ -4,9 +4,10 @@
     python tests/oracle/nir_files.py crates/interop/tests/data
 
 `types.nir` has every type of node, no parameter at its default, a nested recurrent graph and metadata, not packed;
-`packed.nir` has a nested recurrent graph and metadata, packed as the package does by itself. `odd.nir` has what the package cannot infer shapes of: kernels that
-are not square, groups, `same`. `old.nir` is as version 1.0.4 wrote it, without v_reset and w_in. Beside each stands
-what the package reads, in JSON: numbers as {shape, dtype, data}, text as text.
+`packed.nir` has a nested recurrent graph and metadata, packed as the package does by itself. `odd.nir` has what the package
+cannot infer shapes of: kernels that are not square, groups, `same`. `old.nir` is as version 1.0.4 wrote it, without v_reset
+and w_in. Beside each stands what the package reads, in JSON: numbers as {shape, dtype, data}, text as text. `cycle.nir` and
+`links.nir` are to be refused.
 """
 
 import json
@@ -134,6 +135,21 @@ def old(path):
                 del node[name]
 
 
+def hostile(folder):
+    """A group that stands in itself, and 300 names of one packed array."""
+    for name in ["cycle", "links"]:
+        with h5py.File(folder / f"{name}.nir", "w") as file:
+            node = file.create_group("node")
+            node.create_dataset("type", data="I", dtype=h5py.string_dtype())
+            node.create_dataset("r", data=np.zeros(250_000, np.float32), compression="gzip")
+            metadata = node.create_group("metadata")
+            if name == "cycle":
+                metadata["again"] = metadata
+            else:
+                for i in range(300):
+                    metadata[str(i)] = node["r"]
+
+
 def plain(x):
     """A value in JSON."""
     if isinstance(x, dict):
@@ -158,6 +174,7 @@ def main():
     nir.write(folder / "packed.nir", packed)
     nir.write(folder / "odd.nir", odd(), compression=None)
     old(folder / "old.nir")
+    hostile(folder)
     for name in ["types", "packed", "odd", "old"]:
         graph = nir.read(folder / f"{name}.nir", type_check=name != "odd")
         (folder / f"{name}.json").write_text(json.dumps(plain(graph.to_dict()), ensure_ascii=False) + "\n")

@@ -7,7 +7,11 @@
 Each file of the first folder is read by the package, written, read again, and compared: every field, its shape, its type.
 Those that have their like in the second folder, which the package wrote, are compared to it as well. It printed:
 
-PRINTED
+    odd.nir: 38 values equal after another round, 38 to the first file
+    old.nir: 24 values equal after another round, 24 to the first file
+    packed.nir: 40 values equal after another round, 40 to the first file
+    types.nir: 143 values equal after another round, 143 to the first file
+    unusual.nir: 24 values equal after another round
 """
 
 import sys
@@ -35,8 +39,8 @@ def compare(a, b, at):
 def main():
     ours, theirs = map(Path, sys.argv[1:])
     for path in sorted(ours.glob("*.nir")):
-        # It infers no shapes where kernels are not square.
-        check = path.name != "odd.nir"
+        # The package takes every kernel for a square one when it infers shapes.
+        check = path.name not in ("odd.nir", "unusual.nir")
         read = nir.read(path, type_check=check)
         with tempfile.TemporaryDirectory() as folder:
             again = Path(folder) / path.name

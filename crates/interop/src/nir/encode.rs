@@ -101,7 +101,7 @@ impl Kind {
     }
 
     /// Its other parameters: sizes, and how something is done.
-    fn settings(&self) -> Vec<(&'static str, Value)> {
+    pub(super) fn settings(&self) -> Vec<(&'static str, Value)> {
         match self {
             Self::Input { shape } | Self::Output { shape } => vec![("shape", sizes(shape))],
             Self::Conv1d {

@@ -5,14 +5,24 @@
 //! # References
 //! `pedersen2024`
 
+mod check;
 mod decode;
+mod diff;
 mod encode;
+mod fields;
 mod graph;
+mod infer;
+mod info;
 mod kind;
 mod read;
+mod shape;
 mod value;
 mod write;
 
+pub use check::{End, Report, resets_to_value};
+pub use diff::{Diff, Difference};
 pub use graph::{Edge, File, Graph, Node};
+pub use info::{Info, NodeInfo, ParameterInfo};
 pub use kind::{Extent, Kind, Padding};
+pub use shape::Types;
 pub use value::{DType, Metadata, Tensor, Value};

@@ -6,8 +6,9 @@ use cortado_base::Draft;
 use cortado_base::half::bits_of;
 use cortado_base::hdf5::{Kind as Cell, Packing, Writer};
 
-use super::decode::{EXACT, inside, named};
+use super::decode::{inside, named};
 use super::encode::edges;
+use super::fields::EXACT;
 use super::graph::{File, Graph, Node};
 use super::kind::Kind;
 use super::read::DEEPEST;
