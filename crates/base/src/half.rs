@@ -18,9 +18,47 @@ pub fn half(bits: u16) -> f32 {
     }
 }
 
+/// The half-precision number of this value; nothing if there is none of exactly this value.
+///
+/// ```
+/// use cortado_base::half::bits_of;
+/// assert_eq!(bits_of(-1.5), Some(0xbe00));
+/// assert_eq!(bits_of(0.1), None);
+/// ```
+pub fn bits_of(value: f64) -> Option<u16> {
+    if value.is_nan() {
+        return Some(0x7e00);
+    }
+    // The order of the bits is the order of values.
+    let (mut low, mut high) = (0u16, 0x7c00u16);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match f64::from(half(middle)) < value.abs() {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    let sign = u16::from(value.is_sign_negative()) << 15;
+    (f64::from(half(low)) == value.abs()).then_some(low | sign)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::half;
+    use super::{bits_of, half};
+
+    #[test]
+    fn bits_are_those_of_the_value() {
+        for bits in (0..=0x7c00).chain(0x8000..=0xfc00u16) {
+            let value = f64::from(half(bits));
+            assert_eq!(bits_of(value), Some(bits), "{value}");
+            assert_eq!(
+                bits_of(value * (1.0 + 1e-9)).is_some(),
+                value == 0.0 || value.is_infinite()
+            );
+        }
+        assert!(f64::from(half(bits_of(f64::NAN).unwrap())).is_nan());
+        assert_eq!(bits_of(65520.0), None);
+    }
 
     /// All finite values against the formula in double precision, and the order of the bits is the order of values.
     #[test]

@@ -13,8 +13,8 @@ mod training;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use commands::{
-    bench, compare, completions, convert, cost, data, eval, events, inspect, man, models, plot,
-    recipes, report as report_command, run, sweep, train,
+    bench, compare, completions, convert, cost, data, eval, events, inspect, man, models, nir,
+    plot, recipes, report as report_command, run, sweep, train,
 };
 use std::process::ExitCode;
 
@@ -42,6 +42,8 @@ enum Command {
     Convert(convert::Args),
     /// Recordings of event cameras: read, convert, cut, filter, look at them
     Events(events::Args),
+    /// Networks of other tools in NIR files: look at them, compare them
+    Nir(nir::Args),
     /// Draw pictures of a run, or of ideas
     Plot(plot::Args),
     /// Write the page of a run again: report.html in its folder
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Data(args) => data::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Nir(args) => nir::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Report(args) => report_command::run(&args),
         Command::Recipes { json } => recipes::run(json),

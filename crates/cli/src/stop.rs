@@ -1,7 +1,7 @@
 //! What ends the command: signals that let it finish its batch, and exit codes.
 
-use crate::commands::events::Unreadable;
 use anyhow::{Context, Result};
+use cortado_base::Error;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 /// What `--help` says of exit codes.
 pub const CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong command line, or of `events` a recording that is not what it says; 130 and 143 stopped by Ctrl-C (SIGINT) and SIGTERM, after the batch \
+Exit codes: 0 done; 1 failed; 2 wrong command line, of `events` and `nir` also a file that is not what it says; 130 and 143 stopped by Ctrl-C (SIGINT) and SIGTERM, after the batch \
 under way and with a checkpoint. A second signal ends the command at once.";
 
 /// The number of a signal becomes this more as an exit code.
@@ -92,6 +92,26 @@ impl fmt::Display for Stopped {
 }
 
 impl std::error::Error for Stopped {}
+
+/// A file that is not what it says; the command ends with code 2.
+#[derive(Debug)]
+pub struct Unreadable(pub Error);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// An error in what a file holds ends the command with another code than one of the system.
+pub fn unreadable(e: Error) -> anyhow::Error {
+    match e {
+        e @ Error::Invalid { .. } => Unreadable(e).into(),
+        e => e.into(),
+    }
+}
 
 /// Says what went wrong and gives the exit code.
 pub fn code(done: Result<()>) -> ExitCode {

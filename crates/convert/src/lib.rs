@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod coded;
 pub mod measure;
 pub mod network;
+pub mod nir;
 pub mod onnx;
 pub mod rate;
 pub mod store;

@@ -2,6 +2,7 @@
 //!
 //! This crate reads and writes; what a network does is the business of `cortado-convert`.
 
+pub mod nir;
 pub mod onnx;
 
 pub use cortado_base::{Error, Result};

@@ -42,6 +42,10 @@ impl<const N: usize> H5Type for Bytes<N> {
 pub struct Dataset {
     data: H5Dataset,
     kind: Kind,
+    /// Whether the elements are truth values, as h5py writes them.
+    truths: bool,
+    /// Whether text is filled up with blanks.
+    blanks: bool,
     shape: Vec<usize>,
     /// Rows that are read at once: those of a chunk.
     block: usize,
@@ -67,7 +71,12 @@ impl Dataset {
                 "elsewhere",
             ));
         }
-        let kind = Kind::new(&data.datatype().map_err(refused)?);
+        let message = data.datatype().map_err(refused)?;
+        let kind = Kind::new(&message);
+        let truths = matches!(&message, DatatypeMessage::Enum { members, .. }
+            if members.iter().map(|m| m.name.as_str()).eq(["FALSE", "TRUE"])
+                && members.iter().map(|m| m.value.as_slice()).eq([[0], [1]]));
+        let blanks = matches!(message, DatatypeMessage::FixedString { padding: 2, .. });
         let filters = data.filters().map_err(refused)?;
         let chunk = data.chunk_dims();
         let bytes = |dims: &[usize]| {
@@ -97,6 +106,8 @@ impl Dataset {
         Ok(Self {
             data,
             kind,
+            truths,
+            blanks,
             shape,
             block,
             filters,
@@ -124,6 +135,16 @@ impl Dataset {
     /// What its elements are.
     pub fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// Whether its elements are truth values, as h5py writes them: an enumeration of FALSE and TRUE.
+    pub fn truths(&self) -> bool {
+        self.truths
+    }
+
+    /// Whether text is filled up with blanks.
+    pub(super) fn blanks(&self) -> bool {
+        self.blanks
     }
 
     /// Bytes of an element.

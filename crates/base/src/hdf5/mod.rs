@@ -86,6 +86,46 @@ impl File {
         })
     }
 
+    /// Names of what is in a group, and whether each is a group itself; nothing if there is no such group.
+    ///
+    /// # Errors
+    /// Damage; a group in another file.
+    ///
+    /// ```
+    /// use cortado_base::hdf5::{File, Writer};
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("a.h5");
+    /// let writer = Writer::create(&path)?;
+    /// writer.group("a")?;
+    /// writer.number("a/x", 3)?;
+    /// writer.group("a/b")?;
+    /// writer.finish()?;
+    /// let members = File::open(&path)?.members("a")?.unwrap();
+    /// assert_eq!(members, [("b".to_string(), true), ("x".to_string(), false)]);
+    /// # Ok::<(), cortado_base::Error>(())
+    /// ```
+    pub fn members(&self, group: &str) -> Result<Option<Vec<(String, bool)>>> {
+        let at = format!("{}, {group}", self.at);
+        guarded(&at, || {
+            if self.leaves(group, LINKS) {
+                let expected = "data in this file";
+                return Err(Error::invalid("group", &at, expected, "elsewhere"));
+            }
+            let refused = |e: Hdf5Error| damaged(&at, e);
+            let group = match self.hdf5.root_group().group(group.trim_matches('/')) {
+                Ok(group) => group,
+                Err(Hdf5Error::NotFound(_)) => return Ok(None),
+                Err(e) => return Err(refused(e)),
+            };
+            let names = group.link_names().map_err(refused)?;
+            let is_group = |name: String| {
+                let inner = group.group(&name).is_ok();
+                (name, inner)
+            };
+            Ok(Some(names.into_iter().map(is_group).collect()))
+        })
+    }
+
     /// Whether a link on the way to `name` leads into another file, or more than `links` links lead on.
     fn leaves(&self, name: &str, links: usize) -> bool {
         let name = name.trim_matches('/');
@@ -193,25 +233,48 @@ impl File {
         values.ok_or_else(|| data.wrong("numbers that fit", &base))
     }
 
-    /// The texts of a data set, of fixed or variable length.
+    /// The texts of a data set, of fixed or variable length, without blanks at the end.
     ///
     /// # Errors
     /// A data set of another type, damage.
     pub fn strings(&mut self, data: &Dataset) -> Result<Vec<String>> {
-        // A zero ends a text, zeros or blanks fill it up.
-        let trim = |bytes: &[u8]| {
-            let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-            let text = String::from_utf8_lossy(&bytes[..end]);
+        let text = |bytes: Vec<u8>| {
+            let text = String::from_utf8_lossy(&bytes);
             text.trim_end_matches(' ').to_string()
+        };
+        Ok(self.texts_as_bytes(data)?.into_iter().map(text).collect())
+    }
+
+    /// The texts of a data set, as they are: blanks are taken off only where the type says that they fill up.
+    ///
+    /// # Errors
+    /// A data set of another type, damage, text that is not UTF-8.
+    pub fn exact_strings(&mut self, data: &Dataset) -> Result<Vec<String>> {
+        let text = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes);
+            let text = text.map_err(|e| data.wrong("text in UTF-8", e))?;
+            Ok(match data.blanks() {
+                true => text.trim_end_matches(' ').into(),
+                false => text,
+            })
+        };
+        self.texts_as_bytes(data)?.into_iter().map(text).collect()
+    }
+
+    /// The bytes of texts; a zero ends one.
+    fn texts_as_bytes(&mut self, data: &Dataset) -> Result<Vec<Vec<u8>>> {
+        let end = |bytes: &[u8]| {
+            let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+            bytes[..end].to_vec()
         };
         let bytes = data.whole()?;
         let mut elements = bytes.chunks_exact(data.size());
         self.heap.restart();
         match data.kind() {
-            Kind::Text(_) => Ok(elements.map(trim).collect()),
+            Kind::Text(_) => Ok(elements.map(end).collect()),
             Kind::LongText => elements.try_fold(Vec::new(), |mut all, e| {
                 let object = self.heap.object(e, 1);
-                all.push(trim(&object.map_err(|e| damaged(data.at(), e))?));
+                all.push(end(&object.map_err(|e| damaged(data.at(), e))?));
                 Ok(all)
             }),
             kind => Err(data.wrong("text", kind)),

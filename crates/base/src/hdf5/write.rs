@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rust_hdf5::format::messages::datatype::CompoundMember;
+use rust_hdf5::format::messages::datatype::{CompoundMember, EnumMember};
 use rust_hdf5::{
     ByteOrder, DatatypeMessage, Filter, FilterPipeline, H5Dataset, H5File, H5Type, Hdf5Error,
     VarLenUnicode,
@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// Rows of a chunk, unless stated.
 const CHUNK: usize = 1 << 15;
+/// Bytes of a chunk of an array that is written whole.
+const BLOCK: usize = 1 << 20;
 
 /// How the chunks of a data set are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +188,88 @@ impl Writer {
         self.ask(set)
     }
 
+    /// An array, row by row, or without dimensions a single element, given by the bytes that the type says.
+    ///
+    /// Texts are UTF-8 of a fixed length, filled up with zeros.
+    ///
+    /// # Errors
+    /// As [`Writer::text`]; elements other than integers, reals, records of them, and text; another number of bytes.
+    ///
+    /// ```
+    /// use cortado_base::hdf5::{File, Kind, Packing, Writer};
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("a.h5");
+    /// let writer = Writer::create(&path)?;
+    /// writer.array("x", &Kind::Text(2), &[2, 1], Packing::Plain, b"a\0bc")?;
+    /// writer.finish()?;
+    /// let mut file = File::open(&path)?;
+    /// let x = file.need("x")?;
+    /// assert_eq!(x.shape(), [2, 1]);
+    /// assert_eq!(file.exact_strings(&x)?, ["a", "bc"]);
+    /// # Ok::<(), cortado_base::Error>(())
+    /// ```
+    pub fn array(
+        &self,
+        name: &str,
+        kind: &Kind,
+        shape: &[usize],
+        packing: Packing,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let datatype = match kind {
+            Kind::Text(bytes) => u32::try_from(*bytes)
+                .ok()
+                .map(DatatypeMessage::fixed_string_utf8),
+            kind => message(kind),
+        };
+        let at = || format!("{}, {name}", self.at);
+        let datatype = datatype.ok_or_else(|| Error::invalid("data set", at(), "numbers", kind))?;
+        let packed = packing.pipeline(kind.size());
+        self.set(name, (datatype, kind.size()), shape, packed, bytes)
+    }
+
+    /// An array of truth values, 0 and 1, as h5py writes them.
+    ///
+    /// # Errors
+    /// As [`Writer::array`].
+    pub fn truths(&self, name: &str, shape: &[usize], values: &[u8]) -> Result<()> {
+        let member = |name: &str, value| EnumMember {
+            name: name.into(),
+            value: vec![value],
+        };
+        let members = vec![member("FALSE", 0), member("TRUE", 1)];
+        let datatype = DatatypeMessage::enumeration(i8::hdf5_type(), members);
+        self.set(name, (datatype, 1), shape, None, values)
+    }
+
+    fn set(
+        &self,
+        name: &str,
+        (datatype, size): (DatatypeMessage, usize),
+        shape: &[usize],
+        packed: Option<FilterPipeline>,
+        bytes: &[u8],
+    ) -> Result<()> {
+        self.ask(|f| {
+            let set = f.new_dataset::<u8>().datatype(datatype);
+            let set = match (shape, packed) {
+                ([], _) => set.scalar(),
+                ([rows, others @ ..], Some(pipeline)) if !bytes.is_empty() => {
+                    let row = others.iter().fold(size, |n, &d| n.saturating_mul(d));
+                    let block = (BLOCK / row.max(1)).clamp(1, *rows);
+                    let chunk = [&[block], others].concat();
+                    set.shape(shape).chunk(&chunk).filter_pipeline(pipeline)
+                }
+                _ => set.shape(shape),
+            };
+            let set = set.create(name)?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            set.write_raw_bytes(bytes)
+        })
+    }
+
     /// Rows of variable length.
     ///
     /// # Errors
@@ -315,6 +399,7 @@ fn message(kind: &Kind) -> Option<DatatypeMessage> {
             };
             order(message, *big)
         }
+        Kind::Real { bytes: 2, big } => order(DatatypeMessage::f16_type(), *big),
         Kind::Real { bytes: 4, big } => order(f32::hdf5_type(), *big),
         Kind::Real { bytes: 8, big } => order(f64::hdf5_type(), *big),
         Kind::Record { bytes, fields } => {

@@ -13,6 +13,7 @@ pub mod inspect;
 mod limits;
 pub mod man;
 pub mod models;
+pub mod nir;
 pub mod plot;
 pub mod recipes;
 pub mod report;

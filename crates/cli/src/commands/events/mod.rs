@@ -8,8 +8,8 @@ mod info;
 mod simulate;
 mod view;
 
+use crate::stop::unreadable;
 use anyhow::{Context, Result};
-use cortado_base::Error;
 use cortado_events::format::Format;
 use cortado_events::{Geometry, Options, Policy, Reader, Recording, Writer};
 use std::io::Write;
@@ -50,26 +50,6 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Simulate(args) => simulate::run(args),
         Verb::View(args) => view::run(args),
         Verb::Bench(args) => bench::run(args),
-    }
-}
-
-/// A file that is not what it says; the command ends with code 2.
-#[derive(Debug)]
-pub struct Unreadable(Error);
-
-impl std::fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Unreadable {}
-
-/// An error in what a file holds ends the command with another code than one of the system.
-fn unreadable(e: Error) -> anyhow::Error {
-    match e {
-        e @ Error::Invalid { .. } => Unreadable(e).into(),
-        e => e.into(),
     }
 }
 
