@@ -68,6 +68,14 @@ fn cases() -> Vec<Case> {
         { name = "hidden", type = "population", neuron = "izhikevich" },
         { name = "out", type = "linear", n = 2, from = ["hidden"] },
         { name = "readout", type = "population", neuron = "li" }"#;
+    let converted = r#"{ name = "conv", type = "conv2d", channels = 4, kernel = 3, bias = true },
+        { name = "a", type = "population", neuron = "if", reset = "subtract", params = { v_threshold = 1.5, v_init = 0.75 } },
+        { name = "gate", type = "gated_max_pool2d", kernel = 2 },
+        { name = "flat", type = "flatten" },
+        { name = "fc", type = "linear", n = 9, bias = true },
+        { name = "b", type = "population", neuron = "if", reset = "subtract", params = { v_init = 0.5 } },
+        { name = "out", type = "linear", n = 5 },
+        { name = "readout", type = "population", neuron = "i" }"#;
     vec![
         both("lif", r#"neuron = "lif""#, "", "li"),
         both(
@@ -81,6 +89,12 @@ fn cases() -> Vec<Case> {
         both("cuba-if", r#"neuron = "cuba_if", reset = "none""#, "", "li"),
         case("izhikevich", &[8], Given::Current, nodes("", izhikevich)),
         case("image", &[2, 6, 6], Given::Current, nodes("", image)),
+        case(
+            "converted",
+            &[2, 6, 6],
+            Given::Current,
+            nodes("gain = \"unscaled\"\nthreshold = \"ge\"", converted),
+        ),
         case("late", &[8], Given::Spikes, nodes("", late)),
     ]
 }

@@ -45,7 +45,7 @@ pub struct Step {
 /// One step of the clock: what the network hands on, and its states after it.
 ///
 /// The formula of a neuron is not written a second time: the model itself is run on numbers that write down what is done with
-/// them. States are those of the models (`NODE.v`), with a reset in the next step the last spikes (`NODE.spike`), and for
+/// them. States are those of the models (`NODE.v`), with a reset in the next step the last spikes (`NODE.spike`), of a gated pool how often each input has fired (`NODE.count`), and for
 /// delays and loops what a node handed on in the last steps (`NODE.past`, the newest first).
 ///
 /// # Errors
@@ -100,6 +100,10 @@ pub fn step(net: &Network<f32>, given: Given) -> Result<Step> {
             NodeKind::SumPool2d(window) => w.pool(name, &first, window, "sum"),
             NodeKind::AvgPool2d(window) => w.pool(name, &first, window, "mean"),
             NodeKind::MaxPool2d(window) => w.pool(name, &first, window, "max"),
+            NodeKind::GatedMaxPool2d(window) => match gates(net, name, given) {
+                true => w.gate(name, &first, window),
+                false => w.pool(name, &first, window, "max"),
+            },
             NodeKind::BatchNorm { epsilon, .. } => w.norm(name, &first, *epsilon),
             NodeKind::Dropout { .. } => w.same(name, &first),
             NodeKind::Population { neuron, reset, .. } => {
@@ -157,9 +161,14 @@ fn order(net: &Network<f32>) -> Result<Vec<usize>> {
 }
 
 /// Whether what a node hands on reaches a population as a current.
-fn is_current<'a>(net: &'a Network<f32>, mut from: &'a str, given: Given) -> bool {
+fn is_current(net: &Network<f32>, from: &str, given: Given) -> bool {
+    !carries_spikes(net, from, given) || net.spec().convention.pulse == Pulse::Box
+}
+
+/// Whether what a node hands on comes from spikes.
+fn carries_spikes<'a>(net: &'a Network<f32>, mut from: &'a str, given: Given) -> bool {
     let spec = net.spec();
-    let spikes = loop {
+    loop {
         let Some(node) = spec.nodes.iter().find(|n| n.name == from) else {
             break given == Given::Spikes;
         };
@@ -172,6 +181,20 @@ fn is_current<'a>(net: &'a Network<f32>, mut from: &'a str, given: Given) -> boo
             (_, Some((before, _))) => from = before,
             (_, None) => break false,
         }
-    };
-    !spikes || spec.convention.pulse == Pulse::Box
+    }
+}
+
+/// Whether spikes reach a gated pool as they were fired: of anything else it takes the maximum.
+fn gates<'a>(net: &'a Network<f32>, mut node: &'a str, given: Given) -> bool {
+    while let Some(&(from, _)) = net.sources(node).first() {
+        let kind = net.spec().nodes.iter().find(|n| n.name == from);
+        match kind.map(|n| &n.kind) {
+            Some(NodeKind::MaxPool2d(_) | NodeKind::GatedMaxPool2d(_) | NodeKind::Flatten {}) => {
+                node = from
+            }
+            Some(NodeKind::Population { .. }) | None => return carries_spikes(net, from, given),
+            _ => return false,
+        }
+    }
+    false
 }

@@ -3,7 +3,7 @@
 use super::tape::{Entry, Symbol, Tape};
 use crate::{Error, Result};
 use cortado::neuron::{
-    AdLif, Alif, Arrivals, Convention, CubaIf, CubaLi, CubaLif, Decay, If, Izhikevich, Li, Lif,
+    AdLif, Alif, Arrivals, Convention, CubaIf, CubaLi, CubaLif, Decay, I, If, Izhikevich, Li, Lif,
     Neuron, NextStep, Output, Reset, ResetTime,
 };
 
@@ -69,10 +69,11 @@ pub(super) fn formula(neuron: &str, want: &Wanted<'_>) -> Result<Formula> {
         ));
     }
     let found = match (neuron, late) {
+        ("i", _) => record::<I, 1, 1, 1>(want),
         ("li", _) => record::<Li, 1, 3, 3>(want),
         ("cuba_li", _) => record::<CubaLi, 2, 4, 9>(want),
-        ("if", false) => record::<If, 1, 4, 4>(want),
-        ("if", true) => record::<NextStep<If>, 2, 4, 4>(want),
+        ("if", false) => record::<If, 1, 5, 4>(want),
+        ("if", true) => record::<NextStep<If>, 2, 5, 4>(want),
         ("lif", false) => record::<Lif, 1, 6, 6>(want),
         ("lif", true) => record::<NextStep<Lif>, 2, 6, 6>(want),
         ("cuba_if", false) => record::<CubaIf, 2, 5, 7>(want),

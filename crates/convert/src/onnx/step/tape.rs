@@ -84,6 +84,13 @@ impl<'a> Symbol<'a> {
         }
     }
 
+    fn function(self, op: &'static str, known: fn(f64) -> f64) -> Self {
+        match self {
+            Self::Known(x) => Self::Known(known(x)),
+            Self::Entry(tape, i) => tape.push(Entry::One(op, i)),
+        }
+    }
+
     fn is(self, x: f64) -> bool {
         matches!(self, Self::Known(k) if k == x)
     }
@@ -132,10 +139,7 @@ impl Div for Symbol<'_> {
 impl Neg for Symbol<'_> {
     type Output = Self;
     fn neg(self) -> Self {
-        match self {
-            Self::Known(x) => Self::Known(-x),
-            Self::Entry(tape, i) => tape.push(Entry::One("Neg", i)),
-        }
+        self.function("Neg", |x| -x)
     }
 }
 
@@ -145,10 +149,11 @@ impl<'a> Over<Symbol<'a>> for Symbol<'a> {
     }
 
     fn exp(self) -> Self {
-        match self {
-            Self::Known(x) => Self::Known(x.exp()),
-            Self::Entry(tape, i) => tape.push(Entry::One("Exp", i)),
-        }
+        self.function("Exp", f64::exp)
+    }
+
+    fn floor(self) -> Self {
+        self.function("Floor", f64::floor)
     }
 
     fn below(self, other: Self) -> bool {

@@ -194,6 +194,24 @@ impl<'a> Writer<'a> {
         };
     }
 
+    /// Of the spikes of a window those that raise the largest count pass.
+    pub fn gate(&mut self, node: &str, from: &str, window: &Window) {
+        let shape = self
+            .net
+            .sources(node)
+            .first()
+            .map_or(vec![], |s| self.shape(s.0).to_vec());
+        let (count, next) = (format!("{node}.count"), format!("{node}.count.next"));
+        self.state(count.clone(), shape, &[0.0]);
+        self.op("Add", &[&count, from], &next, &[]);
+        let [before, after] = [&count, &next].map(|counts| {
+            let name = self.fresh(node);
+            self.pool(&name, counts, window, "max");
+            name
+        });
+        self.op("Sub", &[&after, &before], node, &[]);
+    }
+
     pub fn norm(&mut self, node: &str, from: &str, epsilon: f64) {
         let mut inputs = vec![from.to_string()];
         for part in ["weight", "bias", "running_mean", "running_var"] {
