@@ -341,3 +341,41 @@ fn softmax<R: Float>(x: &[R], out: &mut [R]) {
     }
     out.iter_mut().for_each(|y| *y = *y / sum);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ann::{Builder, Op, Source};
+
+    #[test]
+    fn a_quantised_unit_follows_its_formula() {
+        let mut b = Builder::new(&[6]).unwrap();
+        let op = Op::Qcfs {
+            ceiling: 2.0,
+            levels: 4,
+        };
+        b.push("unit", op, &[Source::Input]).unwrap();
+        let ann = b.finish().unwrap();
+        let y = ann.forward(&[-1.0f64, 0.2, 0.25, 0.74, 1.8, 9.0], 1);
+        assert_eq!(y.unwrap(), [0.0, 0.0, 0.5, 0.5, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn every_layer_of_every_sample_is_seen_in_order() {
+        let mut b = Builder::new(&[1]).unwrap();
+        let up = Op::Affine {
+            scale: vec![1.0],
+            shift: vec![-2.0],
+        };
+        let up = b.push("up", up, &[Source::Input]).unwrap();
+        b.push("relu", Op::Relu, &[up]).unwrap();
+        let ann = b.finish().unwrap();
+        let x: Vec<f32> = (0..100).map(|i| i as f32).collect();
+        let seen = ann.trace(&x, 100, |i, layers| (i, layers.concat()));
+        for (i, (at, values)) in seen.unwrap().into_iter().enumerate() {
+            let up = i as f32 - 2.0;
+            assert_eq!((at, values), (i, vec![up, up.max(0.0)]));
+        }
+        assert!(ann.forward(&x, 99).is_err());
+        assert!(ann.forward::<f32>(&[], 0).unwrap().is_empty());
+    }
+}

@@ -312,6 +312,7 @@ fn gather(node: &Node, x: &Constant, at: &Constant) -> Result<Constant> {
         .collect();
     let data = picked_along(x, along, &picked?)?;
     let shape = [&x.shape[..along], &at.shape, &x.shape[along + 1..]].concat();
+    count(&shape)?;
     Ok(Constant { shape, data })
 }
 

@@ -44,19 +44,11 @@ impl Importer {
     pub(super) fn conv(&mut self, node: &Node) -> Result<Flow> {
         let (from, [inputs, h, w]) = self.image(node, 0)?;
         let before = self.flow(node, 0)?.pads;
-        let weight = self.known(node, 1)?;
-        let &[channels, each, kh, kw] = weight.shape.as_slice() else {
+        let (numbers, shape) = self.weights(node)?;
+        let &[channels, each, kh, kw] = shape.as_slice() else {
             let expected = "[channels out, channels in / groups, height, width]: images only";
-            return Err(wrong(
-                node,
-                "weights",
-                expected,
-                format!("{:?}", weight.shape),
-            ));
+            return Err(wrong(node, "weights", expected, format!("{shape:?}")));
         };
-        let shape = weight.shape.clone();
-        let numbers = weight.floats().map_err(|e| at(node, e))?;
-        self.spend(node, numbers.len())?;
         let bias = match self.maybe(node, 2)? {
             Some(_) => self.numbers(node, 2)?,
             None => vec![0.0; channels],

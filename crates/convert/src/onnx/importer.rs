@@ -182,6 +182,17 @@ impl Importer {
         self.known(node, i)?.floats().map_err(|e| at(node, e))
     }
 
+    /// The numbers of weights, and their shape.
+    pub(super) fn weights(&mut self, node: &Node) -> Result<(Vec<f64>, Vec<usize>)> {
+        let shape = self.known(node, 1)?.shape.clone();
+        let numbers = self.numbers(node, 1)?;
+        if numbers.is_empty() {
+            return Err(wrong(node, "weights", "some", format!("{shape:?}")));
+        }
+        self.spend(node, numbers.len())?;
+        Ok((numbers, shape))
+    }
+
     /// A running input.
     pub(super) fn flow(&self, node: &Node, i: usize) -> Result<&Flow> {
         let name = node.inputs.get(i).map_or("", String::as_str);

@@ -64,13 +64,10 @@ impl Importer {
 
     /// A constant matrix as rows of outputs; `turned` if the file has it so.
     fn matrix(&mut self, node: &Node, turned: bool) -> Result<(Vec<f64>, usize)> {
-        let weight = self.known(node, 1)?;
-        let &[rows, columns] = weight.shape.as_slice() else {
-            let got = format!("{:?}", weight.shape);
-            return Err(wrong(node, "weights", "a matrix", got));
+        let (numbers, shape) = self.weights(node)?;
+        let &[rows, columns] = shape.as_slice() else {
+            return Err(wrong(node, "weights", "a matrix", format!("{shape:?}")));
         };
-        let numbers = weight.floats().map_err(|e| at(node, e))?;
-        self.spend(node, numbers.len())?;
         if turned {
             return Ok((numbers, rows));
         }
