@@ -203,7 +203,7 @@ fn a_network_comes_back_from_its_file() {
     // Another shape in the header does not get through.
     let at = bytes.windows(7).position(|w| w == b"[2,9,8]").unwrap();
     let mut other = bytes.clone();
-    other[at..at + 7].copy_from_slice(b"[2,8,9]");
+    other[at..at + 7].copy_from_slice(b"[3,9,8]");
     std::fs::write(&path, other).unwrap();
     let error = read_ann(&path).unwrap_err().to_string();
     assert!(error.contains("layer '"), "{error}");
