@@ -1,7 +1,7 @@
 //! An experiment under way: the network of a recipe, its test, and the folder that it leaves.
 
 use crate::observe::Scene;
-use crate::recipe::{self, Detect, Recipe};
+use crate::recipe::{self, Detect, Form, Recipe};
 use crate::samples::{Data, Samples, batch, encode, presented};
 use anyhow::{Context, Result, bail};
 use cortado::learn::{Batch, BatchReport, Fit, Matches, evaluate, eventprop};
@@ -131,12 +131,12 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     /// A new folder: `path`, or the first of `runs/NAME-SEED-1`, `-2`, ... that is not there.
-    pub fn create(path: Option<&Path>, name: &str, recipe: &Recipe) -> Result<Self> {
+    pub fn create(path: Option<&Path>, name: &str, seed: u64, recipe: &impl Form) -> Result<Self> {
         let stem = Path::new(name)
             .file_stem()
             .unwrap_or_default()
             .to_string_lossy();
-        let place = |k: u32| format!("runs/{stem}-{}-{k}", recipe.seed).into();
+        let place = |k: u32| format!("runs/{stem}-{seed}-{k}").into();
         let mut tries = (1..).map(place);
         let folder = loop {
             let next = match path {

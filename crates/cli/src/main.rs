@@ -2,6 +2,7 @@
 
 mod commands;
 mod experiment;
+mod local;
 mod observe;
 mod recipe;
 mod refs;

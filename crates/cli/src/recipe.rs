@@ -5,6 +5,7 @@ use cortado::encode::{Augment, Distort, Encoder};
 use cortado::learn::{FitSpec, RateInit};
 use cortado::network::NetworkSpec;
 use cortado_events::transform::Pipeline;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -127,7 +128,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// An unknown recipe or key, with the nearest name; a value of the wrong type; a file that cannot be read.
 pub fn load(name: &str, set: &[String]) -> Result<Recipe> {
-    let text = if name.ends_with(".toml") {
+    parse(&text(name)?, set).with_context(|| format!("recipe '{name}'"))
+}
+
+/// The text of a recipe, by its name or from its file.
+///
+/// # Errors
+/// As [`load`].
+pub fn text(name: &str) -> Result<String> {
+    Ok(if name.ends_with(".toml") {
         std::fs::read_to_string(name).with_context(|| format!("recipe {name}"))?
     } else if let Some((_, text)) = RECIPES.iter().find(|r| r.0 == name) {
         (*text).to_string()
@@ -138,17 +147,29 @@ pub fn load(name: &str, set: &[String]) -> Result<Recipe> {
             nearest(name, &known),
             known.join(", ")
         );
-    };
-    parse(&text, set).with_context(|| format!("recipe '{name}'"))
+    })
 }
 
 /// A recipe from its text.
 ///
 /// # Errors
 /// As [`load`].
-pub fn parse(text: &str, set: &[String]) -> Result<Recipe> {
+pub fn parse<T: Form>(text: &str, set: &[String]) -> Result<T> {
     let table: Table = text.parse()?;
-    resolve(&Value::Table(table))?.with(set)
+    with(resolve(&Value::Table(table))?, set)
+}
+
+/// What a recipe can be read as.
+pub trait Form: Serialize + DeserializeOwned {}
+
+impl Form for Recipe {}
+
+/// A recipe with `key=value` overrides.
+fn with<T: Form>(mut recipe: T, set: &[String]) -> Result<T> {
+    for pair in set {
+        recipe = changed(&recipe, pair)?;
+    }
+    Ok(recipe)
 }
 
 impl Recipe {
@@ -156,16 +177,13 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`load`].
-    pub fn with(mut self, set: &[String]) -> Result<Self> {
-        for pair in set {
-            self = changed(&self, pair)?;
-        }
-        Ok(self)
+    pub fn with(self, set: &[String]) -> Result<Self> {
+        with(self, set)
     }
 }
 
 /// A recipe with one `key=value` override.
-fn changed(recipe: &Recipe, pair: &str) -> Result<Recipe> {
+fn changed<T: Form>(recipe: &T, pair: &str) -> Result<T> {
     let Some((key, value)) = pair.split_once('=') else {
         bail!("--set {pair}: expected key=value");
     };
@@ -186,8 +204,8 @@ fn changed(recipe: &Recipe, pair: &str) -> Result<Recipe> {
 }
 
 /// A recipe from its table; a key that does not come out again was not understood.
-fn resolve(table: &Value) -> Result<Recipe> {
-    let recipe: Recipe = table.clone().try_into()?;
+fn resolve<T: Form>(table: &Value) -> Result<T> {
+    let recipe: T = table.clone().try_into()?;
     let resolved = Value::try_from(&recipe)?;
     let mut given = Vec::new();
     keys("", table, &mut given);

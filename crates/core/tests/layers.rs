@@ -45,7 +45,7 @@ fn files(path: &Path, out: &mut Vec<std::path::PathBuf>) {
 #[test]
 fn crates_run_one_way() {
     let crates = [
-        "base", "core", "interop", "convert", "events", "plot", "data", "cli",
+        "base", "core", "interop", "convert", "local", "events", "plot", "data", "cli",
     ];
     let package = |name: &str| match name {
         "core" => "cortado".to_string(),

@@ -137,7 +137,7 @@ fn one(args: &Args, path: &Path, recipe: &Recipe) -> Result<Value> {
         false => {
             // A folder without a recipe is what a run leaves that was stopped at once.
             let _ = std::fs::remove_dir(path);
-            Folder::create(Some(path), &args.recipe, recipe)?
+            Folder::create(Some(path), &args.recipe, recipe.seed, recipe)?
         }
     };
     if let Some(signal) = stop::signal() {

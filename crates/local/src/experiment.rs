@@ -1,0 +1,59 @@
+//! What an experiment is given, and what it says.
+
+use crate::Result;
+use serde_json::Value;
+
+/// Images with classes.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'a> {
+    /// `[samples][features]`, values in 0..=1.
+    pub values: &'a [f32],
+    /// The class of each sample.
+    pub labels: &'a [u32],
+}
+
+/// What is learned from and what is tested.
+#[derive(Clone, Copy, Debug)]
+pub struct Data<'a> {
+    /// Shape of a sample: `[channels, rows, columns]`.
+    pub shape: &'a [usize],
+    /// Number of classes.
+    pub classes: usize,
+    /// What is learned from.
+    pub train: Set<'a>,
+    /// What is tested.
+    pub test: Set<'a>,
+}
+
+impl<'a> Set<'a> {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// A sample; empty if there is none of that number.
+    pub fn sample(&self, i: usize) -> &'a [f32] {
+        let n = self.values.len() / self.len().max(1);
+        self.values.get(i * n..(i + 1) * n).unwrap_or(&[])
+    }
+}
+
+/// Takes in how an experiment stands, as a line of its metrics; an error stops it.
+pub type Log<'a> = &'a mut dyn FnMut(Value) -> Result<()>;
+
+/// An experiment of a local rule.
+pub trait Experiment {
+    /// Whether it needs images.
+    fn wants_data(&self) -> bool;
+
+    /// Runs it under a seed; the last line, with `metric` and `metric_name` among its keys.
+    ///
+    /// # Errors
+    /// Settings or data that do not fit; what `log` gives back.
+    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Value>;
+}

@@ -1,0 +1,32 @@
+//! Local learning: a synapse changes by what it sees itself, spikes on both sides and perhaps one signal for all.
+//!
+//! An [`Experiment`] is what the table `learn` of a recipe says: a rule with its settings, on images or on a world of its own.
+
+mod experiment;
+pub mod reward;
+pub mod stdp;
+
+pub use cortado_base::{Error, Result};
+pub use experiment::{Data, Experiment, Log, Set};
+
+use serde::{Deserialize, Serialize};
+
+/// What a recipe's table `learn` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum Learn {
+    /// Spike-timing-dependent plasticity of one layer of neurons that inhibit each other.
+    DiehlCook(stdp::DiehlCook),
+    /// Reward that comes late, for one synapse among many.
+    DistalReward(reward::DistalReward),
+}
+
+impl Learn {
+    /// The experiment.
+    pub fn experiment(&self) -> &dyn Experiment {
+        match self {
+            Self::DiehlCook(e) => e,
+            Self::DistalReward(e) => e,
+        }
+    }
+}
