@@ -100,6 +100,9 @@ pub fn build(ann: &Ann, dt: f64, mut unit: impl FnMut(usize) -> Unit) -> Result<
     })
 }
 
+/// So many values of one axis go on by themselves, in a square of weights.
+const WIDEST: usize = 1 << 12;
+
 /// The name of the population that adds up what reaches the outputs.
 pub const READOUT: &str = "readout";
 
@@ -317,6 +320,10 @@ impl Build<'_> {
         if window.padding != [0; 4] {
             return Err(self.refuse(i, "a pool without padding"));
         }
+        if matches!(layer.op, Op::MaxPool2d(_)) && !self.steady(layer.from[0]) {
+            let expected = "a unit before a maximum: of currents that change from step to step it says nothing";
+            return Err(self.refuse(i, expected));
+        }
         let size = cortado::network::Window {
             kernel: Pair::Each(window.kernel),
             stride: Some(Pair::Each(window.stride)),
@@ -329,6 +336,38 @@ impl Build<'_> {
             nodes: vec![self.push(&layer.name, input, kind)?],
             scale: input.scale.clone(),
         })
+    }
+
+    /// Whether a maximum can be told of what a layer hands on: spikes, or what is the same in every step.
+    fn steady(&self, mut from: Source) -> bool {
+        let spiking = |u: &Option<Unit>| matches!(u, Some(Unit::Spiking { .. }));
+        while let Source::Layer(i) = from {
+            let layer = &self.ann.layers[i];
+            if self.units[i].is_some() {
+                return true;
+            }
+            match layer.op {
+                Op::MaxPool2d(_) | Op::Reshape => from = layer.from[0],
+                _ => return !self.behind(i).any(|j| spiking(&self.units[j])),
+            }
+        }
+        true
+    }
+
+    /// The layers that a layer depends on, itself included.
+    fn behind(&self, i: usize) -> impl Iterator<Item = usize> {
+        let mut needed = vec![false; i + 1];
+        needed[i] = true;
+        for j in (0..=i).rev() {
+            if needed[j] {
+                for from in &self.ann.layers[j].from {
+                    if let Source::Layer(k) = *from {
+                        needed[k] = true;
+                    }
+                }
+            }
+        }
+        (0..=i).filter(move |&j| needed[j])
     }
 
     fn reshape(&mut self, i: usize, input: Wire) -> Result<Wire> {
@@ -359,6 +398,11 @@ impl Build<'_> {
         let weight: Vec<f64> = scale.iter().zip(&input.scale).map(|(a, b)| a * b).collect();
         let n = weight.len();
         if shape.len() == 1 {
+            if n > WIDEST {
+                let at = format!("layer '{name}'");
+                let expected = format!("at most {WIDEST} values where each goes on by itself");
+                return Err(Error::invalid("width", at, expected, n));
+            }
             let mut square = vec![0.0; n * n];
             (0..n).for_each(|i| square[i * n + i] = weight[i]);
             return self.linear(name, input, (square, shift.to_vec()));

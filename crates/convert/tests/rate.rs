@@ -8,7 +8,7 @@ use cortado_convert::calibrate::{Scale, reach};
 use cortado_convert::measure::{blame, classes, decide, layers};
 use cortado_convert::network::{Unit, build, read};
 use cortado_convert::rate::{Balance, Rate, quantise};
-use nets::{dense, images, linear, logits, numbers, samples};
+use nets::{conv, dense, images, linear, logits, numbers, samples, window};
 
 fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&v| v as f32).collect()
@@ -278,6 +278,62 @@ fn the_report_finds_the_layer_that_was_broken() {
     let broken = layers(&ann, &rates, &single(&x), 128).unwrap();
     assert!(broken[1].saturated > 0.3);
     assert_eq!(blame(&broken).unwrap().layer, "rs", "{broken:?}");
+}
+
+/// A maximum before its unit is told by the unit's spikes; one that no unit follows cannot be told.
+#[test]
+fn units_go_before_maxima() {
+    let pool = |b: &mut Builder, from| {
+        let square = window([2, 2], [2, 2], [0; 4]);
+        b.push("pool", Op::MaxPool2d(square), &[from]).unwrap()
+    };
+    let net = |behind: bool| {
+        let mut b = Builder::new(&[2, 8, 8]).unwrap();
+        let a = b
+            .push(
+                "a",
+                conv([2, 5], window([3, 3], [1, 1], [1; 4]), 1, 1, 31),
+                &[Source::Input],
+            )
+            .unwrap();
+        let a = b.push("ra", Op::Relu, &[a]).unwrap();
+        let mut c = b
+            .push(
+                "c",
+                conv([5, 6], window([3, 3], [1, 1], [1; 4]), 1, 1, 33),
+                &[a],
+            )
+            .unwrap();
+        c = pool(&mut b, c);
+        if behind {
+            c = b.push("rc", Op::Relu, &[c]).unwrap();
+        }
+        let f = b.reshape("flat", c, &[6 * 4 * 4]).unwrap();
+        b.push("out", linear(96, 4, 35), &[f]).unwrap();
+        b.finish().unwrap()
+    };
+    let ann = net(true);
+    let first = ann.units_first();
+    let x = samples(&ann, 3, 8);
+    let want = ann.forward(&x, 3).unwrap();
+    assert_eq!(first.forward(&x, 3).unwrap(), want);
+    let how = Rate {
+        scale: Scale::Max,
+        ..Rate::default()
+    };
+    let spiking = how.convert(&first, &x, 3).unwrap().built.network;
+    let steps = 2000;
+    let got = run(&spiking, &x, 3, steps);
+    for (n, want) in want.iter().enumerate() {
+        let sum = f64::from(got[(n / 4 * steps + steps - 1) * 4 + n % 4]);
+        assert!((sum / steps as f64 - want).abs() < 0.02, "{sum} {want}");
+    }
+    for ann in [ann, net(false).units_first()] {
+        let Err(error) = how.convert(&ann, &x, 3) else {
+            panic!("a maximum of currents");
+        };
+        assert!(error.to_string().contains("layer 'pool'"), "{error}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod build;
 mod eval;
 mod fold;
+mod order;
 
 pub use build::Builder;
 

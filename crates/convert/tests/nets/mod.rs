@@ -22,7 +22,7 @@ pub fn window(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 4]) -> Wi
     }
 }
 
-fn conv(channels: [usize; 2], window: Window, dilation: usize, groups: usize, key: u64) -> Op {
+pub fn conv(channels: [usize; 2], window: Window, dilation: usize, groups: usize, key: u64) -> Op {
     let each = channels[0] / groups * window.kernel[0] * window.kernel[1];
     let gain = 1.4 / (each as f64).sqrt();
     Op::Conv2d {

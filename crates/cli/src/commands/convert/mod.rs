@@ -221,7 +221,7 @@ fn lost(args: &Args, report: &Report, accuracy: f64) -> Result<()> {
 }
 
 fn task(args: &Args) -> Result<Task<'_>> {
-    let ann = load(&args.model)?.folded();
+    let ann = load(&args.model)?.folded().units_first();
     let folder = args
         .folder
         .clone()
