@@ -386,9 +386,9 @@ mod tests {
             }
             let text: String = text.into_iter().collect();
             let set: Vec<String> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            if let Ok(recipe) = parse(&text, &set) {
+            if let Ok(recipe) = parse::<Recipe>(&text, &set) {
                 let written = toml::to_string(&recipe).unwrap();
-                prop_assert_eq!(toml::to_string(&parse(&written, &[]).unwrap()).unwrap(), written);
+                prop_assert_eq!(toml::to_string(&parse::<Recipe>(&written, &[]).unwrap()).unwrap(), written);
             }
         }
     }

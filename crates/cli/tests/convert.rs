@@ -3,6 +3,7 @@
 mod common;
 
 use common::{done, failed, json};
+use cortado_base::npy::{self, Array};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -123,6 +124,38 @@ fn what_is_converted_runs_and_leaves() {
             .is_none_or(|s| s > 0.0),
         "{said}"
     );
+    // Digits as an array: the clock's network and the times of first spikes decide alike.
+    let pixels: Vec<f32> = (0..3 * 64).map(|i| (i * 7 % 17) as f32 / 16.0).collect();
+    let array = Array {
+        shape: vec![3, 1, 8, 8],
+        data: npy::Data::F32(pixels),
+    };
+    npy::write(Path::new(&at("x.npy")), &array).unwrap();
+    convert(
+        &run,
+        "digits",
+        &format!("--method ttfs --limit 5 --out {}", at("first.safetensors")),
+    );
+    let class = |model: &str, more: &[&str]| -> Vec<u64> {
+        let (model, input) = (at(model), at("x.npy"));
+        let said = done(&[&["run", &model, &input, "--json"], more].concat());
+        let classes = said.lines().map(json).filter_map(|l| l["class"].as_u64());
+        classes.collect()
+    };
+    let first = class("first.safetensors", &[]);
+    assert_eq!(first.len(), 3);
+    assert_eq!(
+        class("spiking", &["--as", "values", "--steps", "64"]),
+        first
+    );
+    let model = at("first.safetensors");
+    assert_eq!(
+        convert(&model, "digits", "--method rate --limit 20")["samples"],
+        20
+    );
+    assert!(failed(&["run", &model, &at("x.npy"), "--steps", "3"]).contains("--steps"));
+    let error = failed(&["run", &at("spiking"), &at("x.npy"), "--as", "values"]);
+    assert!(error.contains("--steps"), "{error}");
     let error = failed(&[
         "convert",
         &run,

@@ -1,6 +1,7 @@
 //! `cortado run`: a trained network on files or a stream.
 
 mod arrays;
+mod coded;
 pub mod engine;
 mod latency;
 mod lines;
@@ -54,7 +55,7 @@ milliseconds from an input spike to the first spike of the readout before the ne
 spikes_sample, spikes_time, spikes_neuron, and so for each probe under its name, classes and scores. The summary of either \
 engine holds \"engine\", \"clock\" or \"event\", and \"why\" it was chosen.")]
 pub struct Args {
-    /// Folder of a run, or of a checkpoint
+    /// Folder of a run, or of a checkpoint, or a .safetensors file of `cortado convert`
     model: PathBuf,
     /// A file, or - for JSON lines on standard input
     input: PathBuf,
@@ -93,6 +94,9 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let pool = super::pool(args.threads)?;
+    if coded::is_coded(&args.model) {
+        return pool.install(|| coded::run(args));
+    }
     let model = Model::load(&args.model, args.dt)?;
     let probes = args
         .probes

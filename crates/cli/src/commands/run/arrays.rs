@@ -86,6 +86,12 @@ impl<'a> Arrays<'a> {
         Ok(source)
     }
 
+    /// The encoder of the run; values are currents where there is none.
+    fn encoder(&self) -> Encoder {
+        let recipe = self.model.recipe.as_ref();
+        recipe.map_or(Encoder::Direct, |r| r.encoder.clone())
+    }
+
     fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
         let inputs = self.model.net.inputs();
         let [there, run] = self.steps;
@@ -93,16 +99,17 @@ impl<'a> Arrays<'a> {
             bail!("shape: expected at least one sample and step, got {shape:?}");
         }
         if self.kind == As::Values {
-            let Some(recipe) = &self.model.recipe else {
+            let encoder = self.encoder();
+            if run == 0 {
                 bail!(
-                    "values need the encoder of a recipe: expected the folder of a run, got that of a checkpoint (or --as currents)"
+                    "--steps: expected so many steps for values of a network without a recipe, got none"
                 );
-            };
-            let count = |values: usize| recipe.encoder.shape(&[values]).iter().product::<usize>();
+            }
+            let count = |values: usize| encoder.shape(&[values]).iter().product::<usize>();
             if count(self.size) != inputs {
                 bail!(
                     "shape: expected samples of {} values, got {shape:?} (--as says what an array holds)",
-                    (inputs - count(0).min(inputs)) / recipe.encoder.maps().max(1)
+                    (inputs - count(0).min(inputs)) / encoder.maps().max(1)
                 );
             }
             return Ok(());
@@ -134,13 +141,13 @@ impl<'a> Arrays<'a> {
         let data = &self.data[first * self.size..(first + count) * self.size];
         let inputs = self.model.net.inputs();
         let [there, steps] = self.steps;
-        Ok(match (self.kind, &self.model.recipe) {
-            (As::Values, Some(recipe)) => {
+        Ok(match self.kind {
+            As::Values => {
                 let names: Vec<u32> = (first..first + count).map(|i| i as u32).collect();
                 let at = presentation(self.model, steps);
-                recipe.encoder.encode(data, &names, &at)?
+                self.encoder().encode(data, &names, &at)?
             }
-            (As::Spikes, _) => {
+            As::Spikes => {
                 let row = |b: usize, t: usize| match t < there {
                     true => data[b * self.size + t * inputs..][..inputs]
                         .iter()
@@ -154,7 +161,7 @@ impl<'a> Arrays<'a> {
                 let rows = rows.map(|(b, t)| row(b, t));
                 Input::Spikes(Spikes::from_rows(count, steps, inputs, rows)?)
             }
-            _ => {
+            As::Currents => {
                 let mut all = Vec::with_capacity(count * self.size);
                 for sample in data.chunks_exact(self.size) {
                     all.extend_from_slice(sample);
@@ -174,10 +181,10 @@ impl Arrays<'_> {
     /// A sample at its times.
     fn times(&self, i: usize) -> Result<Times> {
         let data = &self.data[i * self.size..(i + 1) * self.size];
-        if let (As::Values, Some(recipe)) = (self.kind, &self.model.recipe) {
+        if self.kind == As::Values {
             let at = presentation(self.model, self.steps[1]);
-            return Ok(recipe
-                .encoder
+            return Ok(self
+                .encoder()
                 .times(&[Sample::Values(data)], &[i as u32], &at)?);
         }
         match self.encode(i, 1)? {
@@ -191,12 +198,12 @@ impl Arrays<'_> {
     /// What it holds; spikes of a step are those of the first samples.
     pub fn given(&self) -> Result<Given> {
         let first = self.samples.min(GROUP);
-        let spikes = match (self.kind, &self.model.recipe) {
-            (As::Spikes, _) => {
+        let spikes = match self.kind {
+            As::Spikes => {
                 let data = &self.data[..first * self.size];
                 data.iter().filter(|v| **v != 0.0).count()
             }
-            (As::Values, Some(recipe)) if recipe.encoder != Encoder::Direct => {
+            As::Values if self.encoder() != Encoder::Direct => {
                 let counts = (0..first).map(|i| Ok(self.times(i)?.count()));
                 counts.sum::<Result<usize>>()?
             }

@@ -34,6 +34,6 @@ pub enum As {
     Currents,
     /// Spikes as 0 and 1, shaped like currents
     Spikes,
-    /// Values that the encoder of the run takes, [samples, ...]
+    /// Values that the encoder of the run takes, [samples, ...]; currents that stay the same, for --steps, where there is no run
     Values,
 }
