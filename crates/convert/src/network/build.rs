@@ -1,121 +1,52 @@
-//! From an artificial network to one of Cortado's and back: the same graph, its units as units or as spiking neurons.
+//! A walk over the layers: what each becomes, and what 1 of its output stands for.
 
-use crate::ann::{Ann, Builder, Op, Source, Window};
+use super::kernel::{divided, scaled, spread};
+use super::{READOUT, Unit};
+use crate::ann::{Ann, Op, Source, Window};
 use crate::{Error, Result};
-use cortado::network::{EdgeSpec, Network, NetworkSpec, NodeKind, NodeSpec, Pair, Values};
+use cortado::network::{EdgeSpec, NetworkSpec, NodeKind, NodeSpec, Pair, Values};
 use cortado::neuron::{Convention, Gain, Reset, Threshold};
 use std::collections::BTreeMap;
 
-/// What stands for the unit of a layer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Unit {
-    /// A unit without time that computes what the layer says.
-    Same,
-    /// A quantised unit with a trained ceiling that starts at that value (`bu2022`).
-    Quantised {
-        /// The ceiling to start from.
-        ceiling: f64,
-        /// Number of levels.
-        levels: usize,
-    },
-    /// An integrate-and-fire neuron with a reset by subtraction.
-    Spiking {
-        /// The value of the layer that a spike in every step stands for: one for all, or one for each channel.
-        scale: Vec<f64>,
-        /// The membrane at the start, as a share of the threshold.
-        start: f64,
-        /// Whether weights are divided by the scale, so that thresholds are 1; or thresholds are the scale.
-        balance_weights: bool,
-    },
-}
-
-/// A network, and where its layers went.
-pub struct Built {
-    /// The network; its readout is the integrator `readout`.
-    pub network: Network<f32>,
-    /// For each layer that is a unit, the name of its population.
-    pub units: Vec<(usize, String)>,
-}
-
 /// What a layer hands on in the network: the nodes whose outputs are added, and what 1 of it stands for in each channel.
-struct Wire {
-    nodes: Vec<String>,
+pub(super) struct Wire {
+    pub nodes: Vec<String>,
     scale: Vec<f64>,
-}
-
-/// Builds the network of a trained one; `unit` says what stands for each layer that is a unit.
-///
-/// Bias goes in in every step. Kernels take up dilation and uneven padding. A softmax at the end is left out: it changes no decision.
-///
-/// # Errors
-/// A layer that no node stands for, with its name.
-///
-/// ```
-/// use cortado_convert::{ann::{Builder, Op, Source}, network::{Unit, build}};
-/// use cortado::sim::clock::Input;
-/// let mut b = Builder::new(&[1]).unwrap();
-/// let fc = b.push("fc", Op::Linear { weight: vec![2.0], bias: vec![-0.5] }, &[Source::Input]).unwrap();
-/// b.push("relu", Op::Relu, &[fc]).unwrap();
-/// let net = build(&b.finish().unwrap(), 1e-3, |_| Unit::Same).unwrap().network;
-/// let input = Input::Current { samples: 1, steps: 1, data: vec![0.75] };
-/// assert_eq!(net.run(&input, &[]).unwrap().output, [1.0]);
-/// ```
-pub fn build(ann: &Ann, dt: f64, mut unit: impl FnMut(usize) -> Unit) -> Result<Built> {
-    let units: Vec<Option<Unit>> = ann
-        .layers
-        .iter()
-        .enumerate()
-        .map(|(i, l)| l.op.is_unit().then(|| unit(i)))
-        .collect();
-    let mut build = Build {
-        ann,
-        units: &units,
-        spec: NetworkSpec::new(dt),
-        weights: Vec::new(),
-        names: vec!["input".into(), READOUT.into()],
-    };
-    build.spec.convention = Convention {
-        gain: Gain::Unscaled,
-        threshold: Threshold::Ge,
-        ..Convention::default()
-    };
-    let mut wires: Vec<Wire> = Vec::new();
-    let mut populations = Vec::new();
-    for i in 0..ann.layers.len() {
-        let wire = build.layer(i, &wires)?;
-        if units[i].is_some() {
-            populations.push((i, wire.nodes[0].clone()));
-        }
-        wires.push(wire);
-    }
-    build.readout(&wires)?;
-    let mut network = Network::new(&ann.input, &build.spec, 0)?;
-    for (name, values) in &build.weights {
-        let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
-        network.set(name, &values)?;
-    }
-    Ok(Built {
-        network,
-        units: populations,
-    })
 }
 
 /// So many values of one axis go on by themselves, in a square of weights.
 const WIDEST: usize = 1 << 12;
 
-/// The name of the population that adds up what reaches the outputs.
-pub const READOUT: &str = "readout";
-
-struct Build<'a> {
+/// A network that grows.
+pub(super) struct Build<'a> {
     ann: &'a Ann,
     units: &'a [Option<Unit>],
-    spec: NetworkSpec,
-    weights: Vec<(String, Vec<f64>)>,
+    pub spec: NetworkSpec,
+    /// Parameters by name.
+    pub weights: Vec<(String, Vec<f64>)>,
+    /// Names that are taken.
     names: Vec<String>,
 }
 
-impl Build<'_> {
-    fn layer(&mut self, i: usize, wires: &[Wire]) -> Result<Wire> {
+impl<'a> Build<'a> {
+    pub fn new(ann: &'a Ann, units: &'a [Option<Unit>], dt: f64) -> Self {
+        let mut spec = NetworkSpec::new(dt);
+        spec.convention = Convention {
+            gain: Gain::Unscaled,
+            threshold: Threshold::Ge,
+            ..Convention::default()
+        };
+        Self {
+            ann,
+            units,
+            spec,
+            weights: Vec::new(),
+            names: vec!["input".into(), READOUT.into()],
+        }
+    }
+
+    /// What a layer becomes, those before it being there.
+    pub fn layer(&mut self, i: usize, wires: &[Wire]) -> Result<Wire> {
         let layer = &self.ann.layers[i];
         let first = self.wire(layer.from[0], wires);
         let channels = layer.shape[0];
@@ -477,7 +408,7 @@ impl Build<'_> {
     }
 
     /// Weights onto the population that adds up.
-    fn readout(&mut self, wires: &[Wire]) -> Result<()> {
+    pub fn readout(&mut self, wires: &[Wire]) -> Result<()> {
         let last = self.ann.layers.len() - 1;
         let shape = &self.ann.layers[last].shape;
         let mut wire = self.wire(Source::Layer(last), wires);
@@ -512,186 +443,4 @@ impl Build<'_> {
 fn quantised(ceiling: f64, levels: usize) -> BTreeMap<String, Values> {
     let params = [("ceiling", ceiling), ("levels", levels as f64)];
     params.map(|(k, v)| (k.to_string(), Values::One(v))).into()
-}
-
-/// Weights `[outputs, inputs]`, times the scale of each input and over that of each output.
-fn scaled(weight: &[f64], inputs: &[f64], outputs: &Option<Vec<f64>>) -> Vec<f64> {
-    let mut weight = weight.to_vec();
-    for (o, row) in weight.chunks_mut(inputs.len()).enumerate() {
-        let by = outputs.as_ref().map_or(1.0, |s| s[o]);
-        row.iter_mut().zip(inputs).for_each(|(w, s)| *w *= s / by);
-    }
-    weight
-}
-
-fn divided(bias: &[f64], by: &Option<Vec<f64>>) -> Vec<f64> {
-    match by {
-        None => bias.to_vec(),
-        Some(by) => bias.iter().zip(by).map(|(b, s)| b / s).collect(),
-    }
-}
-
-/// A kernel with its dilation and uneven padding written out as zeros, and its window.
-fn spread(weight: &[f64], window: &Window, dilation: [usize; 2]) -> (Vec<f64>, Window) {
-    let [top, left, bottom, right] = window.padding;
-    let (pads, before) = ([top.max(bottom), left.max(right)], [top, left]);
-    let after = [bottom, right];
-    let old = window.kernel;
-    let size =
-        |a: usize| (old[a] - 1) * dilation[a] + 1 + (pads[a] - before[a]) + (pads[a] - after[a]);
-    let new = [size(0), size(1)];
-    if new == old {
-        return (weight.to_vec(), *window);
-    }
-    let mut out = vec![0.0; weight.len() / (old[0] * old[1]) * new[0] * new[1]];
-    let kernels = out.chunks_mut(new[0] * new[1]);
-    for (from, to) in weight.chunks(old[0] * old[1]).zip(kernels) {
-        for (n, &w) in from.iter().enumerate() {
-            let at = [n / old[1], n % old[1]];
-            let [y, x] = [0, 1].map(|a| pads[a] - before[a] + at[a] * dilation[a]);
-            to[y * new[1] + x] = w;
-        }
-    }
-    let window = Window {
-        kernel: new,
-        stride: window.stride,
-        padding: [pads[0], pads[1], pads[0], pads[1]],
-    };
-    (out, window)
-}
-
-/// The artificial network that a network of units without time is.
-///
-/// # Errors
-/// A node that is no part of an artificial network, with its name: a neuron with time, a delay, a loop.
-pub fn read(network: &Network<f32>) -> Result<Ann> {
-    let mut builder = Builder::new(network.input_shape())?;
-    let mut known: Vec<(&str, Source)> = vec![("input", Source::Input)];
-    let nodes = &network.spec().nodes;
-    for (i, node) in nodes.iter().enumerate() {
-        let refuse = |expected: &str, got: &str| {
-            Error::invalid("node", format!("'{}'", node.name), expected, got)
-        };
-        let before = [EdgeSpec::Node(
-            i.checked_sub(1)
-                .map_or("input".into(), |i| nodes[i].name.clone()),
-        )];
-        let mut from = Vec::new();
-        for edge in node.from.as_deref().unwrap_or(&before) {
-            let EdgeSpec::Node(name) = edge else {
-                return Err(refuse("edges without delay", "a delay"));
-            };
-            let source = known.iter().find(|k| k.0 == name);
-            from.push(source.ok_or_else(|| refuse("nodes before it", "a loop"))?.1);
-        }
-        let values = |part: &str| -> Option<Vec<f64>> {
-            let p = network.param(&format!("{}.{part}", node.name))?;
-            Some(p.values().iter().map(|&v| f64::from(v)).collect())
-        };
-        let weight = || values("weight").unwrap_or_default();
-        let bias = |n: usize| values("bias").unwrap_or_else(|| vec![0.0; n]);
-        let window = |w: &cortado::network::Window| Window {
-            kernel: w.kernel.get(),
-            stride: w.stride.unwrap_or(w.kernel).get(),
-            padding: [0; 4],
-        };
-        let mut push = |op: Op, from: &[Source]| builder.push(&node.name, op, from);
-        let source = match &node.kind {
-            NodeKind::Linear {
-                delays: Some(_), ..
-            } => return Err(refuse("no delays", "delays")),
-            NodeKind::Linear { .. } => {
-                let weight = weight();
-                let inputs: usize = builder.shape(from[0]).iter().product();
-                let n = weight.len() / inputs.max(1);
-                let bias = bias(n);
-                builder.push(&node.name, Op::Linear { weight, bias }, &from)?
-            }
-            NodeKind::Conv2d {
-                channels,
-                kernel,
-                stride,
-                padding,
-                groups,
-                ..
-            } => {
-                let [y, x] = padding.get();
-                let op = Op::Conv2d {
-                    weight: weight(),
-                    bias: bias(*channels),
-                    window: Window {
-                        kernel: kernel.get(),
-                        stride: stride.get(),
-                        padding: [y, x, y, x],
-                    },
-                    dilation: [1, 1],
-                    groups: *groups,
-                };
-                push(op, &from)?
-            }
-            NodeKind::MaxPool2d(w) | NodeKind::GatedMaxPool2d(w) => {
-                push(Op::MaxPool2d(window(w)), &from)?
-            }
-            NodeKind::AvgPool2d(w) => {
-                let op = Op::AvgPool2d {
-                    window: window(w),
-                    count_padding: true,
-                };
-                push(op, &from)?
-            }
-            NodeKind::SumPool2d(_) => return Err(refuse("a mean or a maximum", "sum_pool2d")),
-            NodeKind::Flatten {} => {
-                let n = builder.shape(from[0]).iter().product();
-                builder.reshape(&node.name, from[0], &[n])?
-            }
-            NodeKind::BatchNorm { epsilon, .. } => {
-                let of = |part: &str| values(part).unwrap_or_default();
-                let (gamma, beta, mean, var) =
-                    (weight(), of("bias"), of("running_mean"), of("running_var"));
-                let scale: Vec<f64> = gamma
-                    .iter()
-                    .zip(&var)
-                    .map(|(g, v)| g / (v + epsilon).sqrt())
-                    .collect();
-                let shift = (0..scale.len())
-                    .map(|i| beta[i] - mean[i] * scale[i])
-                    .collect();
-                push(Op::Affine { scale, shift }, &from)?
-            }
-            NodeKind::Dropout { .. } => from[0],
-            NodeKind::Population { neuron, params, .. } => {
-                let input = match &from[..] {
-                    [one] => *one,
-                    many => builder.push(&format!("{}.sum", node.name), Op::Add, many)?,
-                };
-                let number = |name: &str, default: f64| {
-                    let trained = values(&format!("ln_{name}")).map(|v| v[0].exp());
-                    trained.or(match params.get(name) {
-                        Some(Values::One(v)) => Some(*v),
-                        None => Some(default),
-                        _ => None,
-                    })
-                };
-                match neuron.as_str() {
-                    "relu" => builder.push(&node.name, Op::Relu, &[input])?,
-                    "qcfs" => {
-                        let (Some(ceiling), Some(levels)) =
-                            (number("ceiling", 8.0), number("levels", 4.0))
-                        else {
-                            return Err(refuse("one ceiling for all units", "one for each"));
-                        };
-                        let op = Op::Qcfs {
-                            ceiling,
-                            levels: levels as usize,
-                        };
-                        builder.push(&node.name, op, &[input])?
-                    }
-                    "i" | "li" if i + 1 == nodes.len() => input,
-                    other => return Err(refuse("relu or qcfs; i or li as the readout", other)),
-                }
-            }
-        };
-        known.push((&node.name, source));
-    }
-    builder.finish()
 }
