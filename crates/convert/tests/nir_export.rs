@@ -370,6 +370,23 @@ fn a_graph_that_was_changed_is_not_restored() {
     let mut other = good.clone();
     other.root.connect("a", "w1");
     assert!(restore::<f64>(&other).is_err());
+    // A definition that asks for other weights than there are makes none.
+    let mut other = good.clone();
+    let spec = other.root.metadata["cortado_spec"]
+        .text()
+        .unwrap()
+        .replace("\"n\":3", "\"n\":900000000");
+    other
+        .root
+        .metadata
+        .insert("cortado_spec".into(), spec.as_str().into());
+    assert!(
+        restore::<f64>(&other)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("'w1'")
+    );
     // Weights are the graph's own: they may be trained on elsewhere.
     let mut other = good.clone();
     let Kind::Linear { weight } = &mut other.root.nodes.get_mut("w1").unwrap().kind else {

@@ -4,12 +4,13 @@ mod arrays;
 pub mod engine;
 mod latency;
 mod lines;
-mod model;
+pub mod model;
 mod sink;
 mod source;
 mod timed;
 mod watch;
 
+use crate::commands::nir::Reading;
 use anyhow::{Context, Result, bail};
 use cortado::encode::Presentation;
 use cortado::sim::clock::Probe;
@@ -54,7 +55,7 @@ milliseconds from an input spike to the first spike of the readout before the ne
 spikes_sample, spikes_time, spikes_neuron, and so for each probe under its name, classes and scores. The summary of either \
 engine holds \"engine\", \"clock\" or \"event\", and \"why\" it was chosen.")]
 pub struct Args {
-    /// Folder of a run, or of a checkpoint
+    /// Folder of a run, or of a checkpoint, or a NIR file
     model: PathBuf,
     /// A file, or - for JSON lines on standard input
     input: PathBuf,
@@ -88,12 +89,14 @@ pub struct Args {
     /// Number of threads; all cores if absent. Results do not depend on it
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let pool = super::pool(args.threads)?;
-    let model = Model::load(&args.model, args.dt)?;
+    let model = Model::load(&args.model, args.dt, &args.reading)?;
     let probes = args
         .probes
         .iter()

@@ -33,8 +33,8 @@ pub(super) struct Rules<'a> {
     pub options: &'a Options,
     /// Whether a current enters as it is, and not times `r (1 - B)`.
     pub unscaled: bool,
-    /// Whether a node without `v_reset` subtracts its threshold.
-    pub subtracts: bool,
+    /// Whether a node without `v_reset` goes to 0 in the file's version, if that is known.
+    pub resets: Option<bool>,
 }
 
 /// A node's parameters, for each neuron.
@@ -336,11 +336,18 @@ fn spiking(
         params.insert("v_leak".into(), unit(table.get("v_leak", 0.0)?));
     }
     let stated = table.tensors.contains_key("v_reset");
-    let reset = match rules.options.reset {
-        ResetRule::File if stated || !rules.subtracts => Reset::Value,
-        ResetRule::File | ResetRule::Subtract => Reset::Subtract,
-        ResetRule::Value => Reset::Value,
-        ResetRule::None => Reset::None,
+    let reset = match (rules.options.reset, rules.resets) {
+        (ResetRule::Value, _) => Reset::Value,
+        (ResetRule::Subtract, _) => Reset::Subtract,
+        (ResetRule::None, _) => Reset::None,
+        (ResetRule::File, _) if stated => Reset::Value,
+        (ResetRule::File, Some(true)) => Reset::Value,
+        (ResetRule::File, Some(false)) => Reset::Subtract,
+        (ResetRule::File, None) => {
+            let expected =
+                "value, subtract or none, as there is no v_reset and no version that says";
+            return Err(Error::invalid("reset", place(table.name), expected, "file"));
+        }
     };
     if reset == Reset::Value {
         params.insert("v_reset".into(), unit(table.get("v_reset", 0.0)?));
