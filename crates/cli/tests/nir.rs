@@ -48,7 +48,7 @@ fn info_says_what_a_file_holds() {
     assert_eq!(all["parameters"], numbers);
     let old = done(&["nir", "info", data("old.nir").to_str().unwrap()]);
     assert!(
-        old.contains("  tau          float32  [3]  0.003125 .. 0.016875"),
+        old.contains("  tau_syn      float32  [3]  0.00875 .. 0.018749999"),
         "{old}"
     );
     assert!(
