@@ -43,7 +43,7 @@ enum Command {
     Convert(convert::Args),
     /// Recordings of event cameras: read, convert, cut, filter, look at them
     Events(events::Args),
-    /// Networks of other tools in NIR files: look at them, compare them
+    /// Networks of other tools in NIR files: look at them, check, convert, compare them
     Nir(nir::Args),
     /// Draw pictures of a run, or of ideas
     Plot(plot::Args),

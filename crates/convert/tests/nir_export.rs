@@ -370,6 +370,23 @@ fn a_graph_that_was_changed_is_not_restored() {
     let mut other = good.clone();
     other.root.connect("a", "w1");
     assert!(restore::<f64>(&other).is_err());
+    // A definition that asks for other weights than there are makes none.
+    let mut other = good.clone();
+    let spec = other.root.metadata["cortado_spec"]
+        .text()
+        .unwrap()
+        .replace("\"n\":3", "\"n\":900000000");
+    other
+        .root
+        .metadata
+        .insert("cortado_spec".into(), spec.as_str().into());
+    assert!(
+        restore::<f64>(&other)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("'w1'")
+    );
     // Weights are the graph's own: they may be trained on elsewhere.
     let mut other = good.clone();
     let Kind::Linear { weight } = &mut other.root.nodes.get_mut("w1").unwrap().kind else {
@@ -444,4 +461,46 @@ fn what_nir_has_no_node_for_is_an_error_with_its_name() {
         )
         .population("b", "lif", &[]);
     assert!(refused(&spec, &[2], Fed::Spikes).contains("'norm'"));
+}
+
+/// What `cortado convert` makes, its maxima being means: exact where Cortado reads it, by the graph alone where membranes start at 0.
+#[test]
+fn a_converted_network_leaves() {
+    for start in [0.0, 0.5] {
+        let text = format!(
+            r#"dt = 1e-3
+            convention = {{ gain = "unscaled", threshold = "ge" }}
+            nodes = [
+                {{ name = "c", type = "conv2d", channels = 3, kernel = 3, bias = true }},
+                {{ name = "a", type = "population", neuron = "if", reset = "subtract", params = {{ v_threshold = 8.0, v_init = {} }} }},
+                {{ name = "p", type = "avg_pool2d", kernel = 2 }},
+                {{ name = "flat", type = "flatten" }},
+                {{ name = "fc", type = "linear", n = 7, bias = true, scale = 4.0 }},
+                {{ name = "b", type = "population", neuron = "if", reset = "subtract", params = {{ v_init = {start} }} }},
+                {{ name = "out", type = "linear", n = 4 }},
+                {{ name = "readout", type = "population", neuron = "i" }},
+            ]"#,
+            8.0 * start
+        );
+        let spec: NetworkSpec = toml::from_str(&text).unwrap();
+        let net = Network::<f64>::new(&[2, 6, 6], &spec, 4).unwrap();
+        let Exported { file, report } = export(&net, Fed::Currents).unwrap();
+        let lost = report
+            .of(Fate::Lost)
+            .filter(|l| l.what.contains("starts at"));
+        assert_eq!(lost.count(), if start > 0.0 { 2 } else { 0 });
+        assert!(
+            file.root
+                .nodes
+                .values()
+                .any(|n| matches!(n.kind, Kind::I { .. }))
+        );
+        if start == 0.0 {
+            let (active, gap) = there_and_back(&net, Fed::Currents);
+            assert!(active > 100 && gap < 1e-9, "{active} {gap}");
+        } else {
+            let back = restore::<f64>(&file).unwrap().network;
+            assert_eq!(run(&back, Fed::Currents), run(&net, Fed::Currents));
+        }
+    }
 }

@@ -1299,4 +1299,13 @@ fn what_cannot_be_is_a_sentence_with_the_name_of_the_node() {
         assert!(line.contains(name), "{name}: {line}");
     }
     assert!(refused(&|_| {}, &Options { dt: 0.0, ..base() }).contains("step"));
+    let huge = |g: &mut Graph| {
+        g.add(
+            "in",
+            Kind::Input {
+                shape: vec![1 << 22, 1 << 12, 1 << 12],
+            },
+        );
+    };
+    assert!(refused(&huge, &base()).contains("'in'"));
 }

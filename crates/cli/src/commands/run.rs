@@ -5,12 +5,13 @@ mod coded;
 pub mod engine;
 mod latency;
 mod lines;
-mod model;
+pub mod model;
 mod sink;
 mod source;
 mod timed;
 mod watch;
 
+use crate::commands::nir::Reading;
 use anyhow::{Context, Result, bail};
 use cortado::encode::Presentation;
 use cortado::sim::clock::Probe;
@@ -55,7 +56,7 @@ milliseconds from an input spike to the first spike of the readout before the ne
 spikes_sample, spikes_time, spikes_neuron, and so for each probe under its name, classes and scores. The summary of either \
 engine holds \"engine\", \"clock\" or \"event\", and \"why\" it was chosen.")]
 pub struct Args {
-    /// Folder of a run, or of a checkpoint, or a .safetensors file of `cortado convert`
+    /// Folder of a run, or of a checkpoint, a NIR file, or a .safetensors file of `cortado convert`
     model: PathBuf,
     /// A file, or - for JSON lines on standard input
     input: PathBuf,
@@ -89,6 +90,8 @@ pub struct Args {
     /// Number of threads; all cores if absent. Results do not depend on it
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Runs the command.
@@ -97,7 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
     if coded::is_coded(&args.model) {
         return pool.install(|| coded::run(args));
     }
-    let model = Model::load(&args.model, args.dt)?;
+    let model = Model::load(&args.model, args.dt, &args.reading)?;
     let probes = args
         .probes
         .iter()

@@ -3,7 +3,12 @@
 //! A file of `cortado_interop::nir` says equations. [`Options`] say what of a step it leaves open, [`import`] builds the
 //! network that computes the same, and [`Report`] says what was taken, assumed and lost.
 
+mod assemble;
+mod assume;
 mod export;
+mod export_links;
+mod export_neurons;
+mod finish;
 mod flat;
 mod import;
 mod neuron;

@@ -33,8 +33,8 @@ pub(super) struct Rules<'a> {
     pub options: &'a Options,
     /// Whether a current enters as it is, and not times `r (1 - B)`.
     pub unscaled: bool,
-    /// Whether a node without `v_reset` subtracts its threshold.
-    pub subtracts: bool,
+    /// Whether a node without `v_reset` goes to 0 in the file's version, if that is known.
+    pub resets: Option<bool>,
 }
 
 /// A node's parameters, for each neuron.
@@ -98,9 +98,6 @@ fn zip(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
-/// The longest time constant of a population: in single precision, no decay in steps up to 30 ms.
-const LONGEST_TAU: f64 = 1e6;
-
 /// The population that stands for a node of neurons.
 ///
 /// # Errors
@@ -128,37 +125,17 @@ pub(super) fn cells(
             };
             let (current, pulse) = (of(&|r| r * (o.dt / o.unit())), of(&|r| r));
             let one = vec![1.0; r.len()];
-            if matches!(kind, Kind::IF { .. }) {
-                return direct(
-                    "if",
-                    &table,
-                    Input {
-                        b: one,
-                        tau: Vec::new(),
-                        current,
-                        pulse,
-                    },
-                    rules,
-                    report,
-                );
-            }
-            let tau = vec![LONGEST_TAU; r.len()];
-            let b = tau.iter().map(|&t| o.decay(t)).collect();
-            let what =
-                format!("an integrator is a leaky one with a time constant of {LONGEST_TAU} s");
-            report.node(Fate::Assumed, name, what);
-            direct(
-                "li",
-                &table,
-                Input {
-                    b,
-                    tau,
-                    current,
-                    pulse,
-                },
-                rules,
-                report,
-            )
+            let neuron = match kind {
+                Kind::I { .. } => "i",
+                _ => "if",
+            };
+            let input = Input {
+                b: one,
+                tau: Vec::new(),
+                current,
+                pulse,
+            };
+            direct(neuron, &table, input, rules, report)
         }
         Kind::LI { .. } | Kind::LIF { .. } => {
             let (neuron, gain) = match kind {
@@ -277,7 +254,7 @@ fn direct(
     let mut params = BTreeMap::new();
     if !rules.unscaled {
         // As the file says it, where it can be had: no product is rounded twice.
-        let gain = if neuron == "li" {
+        let gain = if matches!(neuron, "li" | "i") {
             o.readout_gain
         } else {
             o.gain
@@ -294,13 +271,13 @@ fn direct(
     if !input.tau.is_empty() {
         params.insert("tau_mem".to_string(), input.tau);
     }
-    let fires = neuron != "li";
+    let fires = matches!(neuron, "if" | "lif");
     let reset = if fires {
         spiking(table, &scale, neuron != "if", rules, &mut params)?
     } else {
         Reset::None
     };
-    if !fires {
+    if neuron == "li" {
         params.insert("v_leak".into(), table.get("v_leak", 0.0)?);
     }
     if scale.iter().any(|&s| s != 1.0) {
@@ -336,11 +313,18 @@ fn spiking(
         params.insert("v_leak".into(), unit(table.get("v_leak", 0.0)?));
     }
     let stated = table.tensors.contains_key("v_reset");
-    let reset = match rules.options.reset {
-        ResetRule::File if stated || !rules.subtracts => Reset::Value,
-        ResetRule::File | ResetRule::Subtract => Reset::Subtract,
-        ResetRule::Value => Reset::Value,
-        ResetRule::None => Reset::None,
+    let reset = match (rules.options.reset, rules.resets) {
+        (ResetRule::Value, _) => Reset::Value,
+        (ResetRule::Subtract, _) => Reset::Subtract,
+        (ResetRule::None, _) => Reset::None,
+        (ResetRule::File, _) if stated => Reset::Value,
+        (ResetRule::File, Some(true)) => Reset::Value,
+        (ResetRule::File, Some(false)) => Reset::Subtract,
+        (ResetRule::File, None) => {
+            let expected =
+                "value, subtract or none, as there is no v_reset and no version that says";
+            return Err(Error::invalid("reset", place(table.name), expected, "file"));
+        }
     };
     if reset == Reset::Value {
         params.insert("v_reset".into(), unit(table.get("v_reset", 0.0)?));

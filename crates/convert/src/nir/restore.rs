@@ -1,13 +1,16 @@
 //! A network that Cortado wrote, as it was.
 
 use super::export::{FED, Fed, OPTIONS, SPEC, VALUES, export};
+use super::flat::Flat;
 use super::import::{Imported, Plan};
 use super::options::Options;
 use super::report::{Fate, Report};
+use super::shapes::infer;
 use crate::{Error, Result};
-use cortado::network::NetworkSpec;
+use cortado::network::{EdgeSpec, NetworkSpec, NodeKind, NodeSpec};
 use cortado::neuron::Lanes;
 use cortado_interop::nir::{File, Graph, Kind, Value};
+use std::collections::BTreeMap;
 
 /// Whether Cortado wrote a file.
 pub fn is_own(file: &File) -> bool {
@@ -53,6 +56,7 @@ pub fn restore<R: Lanes>(file: &File) -> Result<Imported<R>> {
         _ => None,
     });
     let input = input.ok_or_else(|| Error::invalid("Input", "the graph", "one", "none"))?;
+    fits(&spec, &file.root)?;
     let mut values = Vec::new();
     for node in &spec.nodes {
         let tensors = file.root.nodes.get(&node.name).map(|n| n.kind.tensors());
@@ -89,6 +93,77 @@ pub fn restore<R: Lanes>(file: &File) -> Result<Imported<R>> {
     let mut report = Report::default();
     report.graph(Fate::Taken, "the network is restored as Cortado wrote it");
     Ok(Imported { network, report })
+}
+
+/// Checks that weights of a network are those of the graph, before any are made.
+fn fits(spec: &NetworkSpec, graph: &Graph) -> Result<()> {
+    let flat = Flat::new(graph)?;
+    let shapes = infer(&flat)?;
+    let place = |name: &str| flat.names.iter().position(|n| n == name);
+    let size = |name: &str| match name {
+        "input" => Some(shapes[flat.input].iter().product::<usize>()),
+        name => Some(shapes[place(name)?].iter().product()),
+    };
+    let nodes: BTreeMap<&str, &NodeSpec> =
+        spec.nodes.iter().map(|n| (n.name.as_str(), n)).collect();
+    let source = |node: &NodeSpec| match node.from.as_deref()?.first()? {
+        EdgeSpec::Node(name) => Some(name.clone()),
+        EdgeSpec::Delayed(d) => Some(d.node.clone()),
+    };
+    for node in &spec.nodes {
+        let mut from = source(node);
+        // Flattening stands under other names in the graph.
+        for _ in 0..spec.nodes.len() {
+            match from.as_ref().and_then(|f| nodes.get(f.as_str())) {
+                Some(n) if matches!(n.kind, NodeKind::Flatten {}) => from = source(n),
+                _ => break,
+            }
+        }
+        let known = from.as_deref().and_then(size).is_some();
+        let good = match &node.kind {
+            NodeKind::Flatten {} => true,
+            NodeKind::Linear { n: Some(n), .. } => {
+                let inputs = from.as_deref().and_then(size).unwrap_or(0);
+                let weight = graph
+                    .nodes
+                    .get(&node.name)
+                    .and_then(|g| weights_of(&g.kind));
+                weight.is_some_and(|w| inputs.checked_mul(*n) == Some(w))
+            }
+            NodeKind::Conv2d {
+                channels, kernel, ..
+            } => {
+                let weight = graph
+                    .nodes
+                    .get(&node.name)
+                    .and_then(|g| weights_of(&g.kind));
+                let [h, w] = kernel.get();
+                let least = h.checked_mul(w).and_then(|k| k.checked_mul(*channels));
+                weight.zip(least).is_some_and(|(all, least)| least <= all)
+            }
+            _ => place(&node.name).is_some(),
+        };
+        if !(matches!(node.kind, NodeKind::Flatten {}) || good && known) {
+            let expected = "the graph that its metadata tells of; else options say how to read it";
+            return Err(Error::invalid(
+                "graph",
+                format!("node '{}'", node.name),
+                expected,
+                "another",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The number of a node's weights.
+fn weights_of(kind: &Kind) -> Option<usize> {
+    match kind {
+        Kind::Affine { weight, .. } | Kind::Linear { weight } | Kind::Conv2d { weight, .. } => {
+            Some(weight.data.len())
+        }
+        _ => None,
+    }
 }
 
 /// A node that two graphs do not share, to the precision of the numbers.

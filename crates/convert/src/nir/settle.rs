@@ -78,6 +78,9 @@ fn write_out<R: Lanes>(
 ) {
     let models = cortado::neuron::models();
     for node in &mut spec.nodes {
+        if let NodeKind::Linear { n: n @ None, .. } = &mut node.kind {
+            *n = net.shape(&node.name).map(|s| s.iter().product());
+        }
         match &mut node.kind {
             NodeKind::Population { neuron, params, .. } => {
                 let model = models.iter().find(|m| m.name == neuron);

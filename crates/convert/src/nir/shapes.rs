@@ -20,6 +20,9 @@ pub(super) struct Window {
 /// No axis of a kernel or image is longer.
 const LONGEST: usize = 1 << 24;
 
+/// No node hands on more values: a file of a few bytes may ask for any shape.
+const MOST: usize = 1 << 26;
+
 /// Shapes of the outputs of all nodes.
 ///
 /// # Errors
@@ -32,6 +35,18 @@ pub(super) fn infer(flat: &Flat<'_>) -> Result<Vec<Shape>> {
         for i in (0..n).filter(|&i| shapes[i].is_none()).collect::<Vec<_>>() {
             let source = flat.from[i].iter().find_map(|&j| shapes[j].clone());
             shapes[i] = shape(flat, i, source)?;
+            if let Some(large) = shapes[i]
+                .as_ref()
+                .filter(|s| size(s).is_none_or(|n| n > MOST))
+            {
+                let expected = format!("at most {MOST} values");
+                return Err(Error::invalid(
+                    "shape",
+                    place(&flat.names[i]),
+                    expected,
+                    format!("{large:?}"),
+                ));
+            }
             found |= shapes[i].is_some();
         }
         if !found {
@@ -49,6 +64,10 @@ pub(super) fn infer(flat: &Flat<'_>) -> Result<Vec<Shape>> {
         })
     });
     all.collect()
+}
+
+fn size(shape: &Shape) -> Option<usize> {
+    shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
 }
 
 /// A shape as Cortado has it: one axis, or an image; two axes are an image of height 1, and leading ones go.

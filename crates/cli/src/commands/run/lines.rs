@@ -456,6 +456,7 @@ mod tests {
             rule: Rule::Bptt,
             recipe: None,
             readout: "p".into(),
+            report: None,
         }
     }
 

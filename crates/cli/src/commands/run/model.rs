@@ -1,10 +1,13 @@
 //! The network to run.
 
+use crate::commands::nir::{self, Reading, is_nir};
 use crate::experiment::Folder;
 use crate::recipe::Recipe;
 use anyhow::{Result, bail};
-use cortado::learn::{Fit, Loss, Rule};
+use cortado::learn::{Fit, FitSpec, Loss, OptimizerSpec, Rule};
 use cortado::network::Network;
+use cortado::neuron::Output;
+use cortado_convert::nir::Report;
 use std::path::Path;
 
 /// A trained network, what it was trained for, and the recipe where it comes from a run.
@@ -19,14 +22,26 @@ pub struct Model {
     pub recipe: Option<Recipe>,
     /// Name of the last node.
     pub readout: String,
+    /// What became of a NIR file, if it comes from one.
+    pub report: Option<Report>,
 }
 
 impl Model {
-    /// From the folder of a run or of a checkpoint, at another step of the clock if `dt` says so.
+    /// From the folder of a run or of a checkpoint, at another step of the clock if `dt` says so, or from a NIR file.
     ///
     /// # Errors
-    /// A folder that is neither; a step that is not positive, or that a delay is no whole number of.
-    pub fn load(path: &Path, dt: Option<f64>) -> Result<Self> {
+    /// A folder that is neither; a step that is not positive, or that a delay is no whole number of; options of NIR files for a
+    /// folder.
+    pub fn load(path: &Path, dt: Option<f64>, reading: &Reading) -> Result<Self> {
+        if is_nir(path) {
+            return Self::from_nir(path, dt, reading);
+        }
+        if reading.is_given() {
+            bail!(
+                "{}: --from and what goes with it are for NIR files",
+                path.display()
+            );
+        }
         let (fit, recipe) = if path.join("manifest.json").exists() {
             (Fit::<f32>::load(path)?.0, None)
         } else {
@@ -54,6 +69,34 @@ impl Model {
             rule,
             recipe,
             readout,
+            report: None,
+        })
+    }
+
+    /// Its outputs are classes: by counts of spikes, or by means of membranes.
+    fn from_nir(path: &Path, dt: Option<f64>, reading: &Reading) -> Result<Self> {
+        let file = nir::read(path)?;
+        let read = reading.network::<f32>(&file, dt)?;
+        let net = match dt {
+            Some(dt) if dt != read.network.spec().dt => at(&read.network, dt)?,
+            _ => read.network,
+        };
+        let loss = match net.output() {
+            Output::Spikes => Loss::CountCrossEntropy,
+            Output::Membrane => Loss::MeanCrossEntropy,
+        };
+        let readout = net
+            .spec()
+            .nodes
+            .last()
+            .map_or(String::new(), |n| n.name.clone());
+        Ok(Self {
+            net,
+            loss,
+            rule: Rule::Bptt,
+            recipe: None,
+            readout,
+            report: Some(read.report),
         })
     }
 
@@ -66,6 +109,20 @@ impl Model {
     pub fn decides(&self) -> bool {
         !matches!(self.loss, Loss::VanRossum { .. })
     }
+}
+
+/// Writes a network as a checkpoint that is not trained yet.
+pub fn checkpoint(net: Network<f32>, loss: Loss, folder: &Path) -> Result<()> {
+    let spec = FitSpec {
+        epochs: 0,
+        batch: 1,
+        rule: Rule::Bptt,
+        wake: 0.0,
+        objective: loss.into(),
+        optimizer: OptimizerSpec::default(),
+    };
+    Fit::new(net, spec)?.save(folder, serde_json::Value::Null)?;
+    Ok(())
 }
 
 /// The same network at another step: time constants are seconds and stay what they are.
