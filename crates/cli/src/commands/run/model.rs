@@ -5,7 +5,7 @@ use crate::experiment::Folder;
 use crate::recipe::Recipe;
 use anyhow::{Result, bail};
 use cortado::learn::{Fit, FitSpec, Loss, OptimizerSpec, Rule};
-use cortado::network::Network;
+use cortado::network::{Network, NodeKind};
 use cortado::neuron::Output;
 use cortado_convert::nir::Report;
 use std::path::Path;
@@ -58,22 +58,17 @@ impl Model {
         if let Some(dt) = dt {
             net = at(&net, dt)?;
         }
-        let readout = net
-            .spec()
-            .nodes
-            .last()
-            .map_or(String::new(), |n| n.name.clone());
         Ok(Self {
-            net,
             loss,
             rule,
             recipe,
-            readout,
+            readout: name_of_last(&net),
+            net,
             report: None,
         })
     }
 
-    /// Its outputs are classes: by counts of spikes, or by means of membranes.
+    /// Its outputs are classes: by counts of spikes, by what an integrator has added up, or by means of membranes.
     fn from_nir(path: &Path, dt: Option<f64>, reading: &Reading) -> Result<Self> {
         let file = nir::read(path)?;
         let read = reading.network::<f32>(&file, dt)?;
@@ -83,19 +78,15 @@ impl Model {
         };
         let loss = match net.output() {
             Output::Spikes => Loss::CountCrossEntropy,
+            Output::Membrane if is_integrator(&net) => Loss::LastCrossEntropy,
             Output::Membrane => Loss::MeanCrossEntropy,
         };
-        let readout = net
-            .spec()
-            .nodes
-            .last()
-            .map_or(String::new(), |n| n.name.clone());
         Ok(Self {
-            net,
             loss,
             rule: Rule::Bptt,
             recipe: None,
-            readout,
+            readout: name_of_last(&net),
+            net,
             report: Some(read.report),
         })
     }
@@ -109,6 +100,17 @@ impl Model {
     pub fn decides(&self) -> bool {
         !matches!(self.loss, Loss::VanRossum { .. })
     }
+}
+
+/// Whether the readout adds up without forgetting.
+fn is_integrator(net: &Network<f32>) -> bool {
+    let last = net.spec().nodes.last().map(|n| &n.kind);
+    matches!(last, Some(NodeKind::Population { neuron, .. }) if neuron == "i")
+}
+
+fn name_of_last(net: &Network<f32>) -> String {
+    let last = net.spec().nodes.last();
+    last.map_or(String::new(), |n| n.name.clone())
 }
 
 /// Writes a network as a checkpoint that is not trained yet.
