@@ -4,6 +4,7 @@
 //! step, each node computes the step that Cortado computes. So `tau = dt / (1 - B)` with `B` the decay, and `r` and `w_in`
 //! are such that a weighted spike counts as it does here.
 
+use super::export_neurons::Held;
 use super::options::{Current, Discretisation, Gain, Options, ResetRule, Spike, TauUnit};
 use super::report::{Fate, Report};
 use super::settle::settle;
@@ -251,7 +252,11 @@ impl<R: Lanes> Writer<'_, R> {
         let kind = match &node.kind {
             NodeKind::Linear { delays, .. } => {
                 self.hold(name, delays.as_ref(), &sources)?;
-                let (shape, weight, bias) = self.weights(name)?;
+                let Held {
+                    shape,
+                    weight,
+                    bias,
+                } = self.weights(name)?;
                 let weight = self.tensor(&shape, weight);
                 match bias {
                     None => Kind::Linear { weight },
@@ -267,7 +272,11 @@ impl<R: Lanes> Writer<'_, R> {
                 groups,
                 ..
             } => {
-                let (shape, weight, bias) = self.weights(name)?;
+                let Held {
+                    shape,
+                    weight,
+                    bias,
+                } = self.weights(name)?;
                 let from = self.shape(&sources[0].0);
                 Kind::Conv2d {
                     input_shape: Some([from[1], from[2]]),

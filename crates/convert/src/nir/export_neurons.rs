@@ -19,12 +19,16 @@ struct Step {
     current: f64,
 }
 
-/// Shape, weights and bias.
-type Weights = (Vec<usize>, Vec<f64>, Option<Vec<f64>>);
+/// Weights as a node of a graph holds them.
+pub(super) struct Held {
+    pub shape: Vec<usize>,
+    pub weight: Vec<f64>,
+    pub bias: Option<Vec<f64>>,
+}
 
 impl<R: Lanes> Writer<'_, R> {
     /// Shape, weights and bias of a node, where currents come through them as these count.
-    pub fn weights(&mut self, name: &str) -> Result<Weights> {
+    pub fn weights(&mut self, name: &str) -> Result<Held> {
         let missing = || Error::invalid("weight", format!("node '{name}'"), "one", "none");
         let (shape, mut weight) = self.values(&format!("{name}.weight")).ok_or_else(missing)?;
         let mut bias = self.values(&format!("{name}.bias")).map(|b| b.1);
@@ -52,7 +56,11 @@ impl<R: Lanes> Writer<'_, R> {
                 bias.iter_mut().zip(&rows).for_each(|(b, s)| *b *= s);
             }
         }
-        Ok((shape, weight, bias))
+        Ok(Held {
+            shape,
+            weight,
+            bias,
+        })
     }
 
     /// Whether currents come to a node without a population on the way.

@@ -18,6 +18,7 @@ mod report;
 mod restore;
 mod settle;
 mod shapes;
+mod table;
 mod weights;
 
 pub use export::{Exported, Fed, export};

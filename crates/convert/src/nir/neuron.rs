@@ -8,10 +8,11 @@ use super::flat::place;
 use super::options::{Current, Discretisation, Gain, Options, ResetRule, Spike};
 use super::report::{Fate, Report};
 use super::shapes::Shape;
+use super::table::{Input, Table, leaky, r_of, zip};
 use crate::{Error, Result};
 use cortado::network::{NodeKind, Values};
 use cortado::neuron::Reset;
-use cortado_interop::nir::{Kind, Tensor};
+use cortado_interop::nir::Kind;
 use std::collections::BTreeMap;
 
 /// A population of Cortado, or two, that stand for a node.
@@ -35,67 +36,6 @@ pub(super) struct Rules<'a> {
     pub unscaled: bool,
     /// Whether a node without `v_reset` goes to 0 in the file's version, if that is known.
     pub resets: Option<bool>,
-}
-
-/// A node's parameters, for each neuron.
-struct Table<'a> {
-    name: &'a str,
-    shape: &'a Shape,
-    tensors: BTreeMap<&'static str, &'a Tensor>,
-}
-
-impl Table<'_> {
-    fn get(&self, name: &'static str, default: f64) -> Result<Vec<f64>> {
-        let n: usize = self.shape.iter().product();
-        let values = match self.tensors.get(name) {
-            None => vec![default],
-            Some(t) => t.data.clone(),
-        };
-        let wrong = |expected: String, got: String| {
-            Error::invalid(
-                "parameter",
-                format!("{name} of {}", place(self.name)),
-                expected,
-                got,
-            )
-        };
-        if let Some(v) = values.iter().find(|v| !v.is_finite()) {
-            return Err(wrong("finite numbers".into(), v.to_string()));
-        }
-        match values.len() {
-            1 => Ok(vec![values[0]; n]),
-            len if len == n => Ok(values),
-            len => Err(wrong(
-                format!("1 or {n} numbers for neurons {:?}", self.shape),
-                len.to_string(),
-            )),
-        }
-    }
-
-    fn positive(&self, name: &'static str, default: f64) -> Result<Vec<f64>> {
-        let values = self.get(name, default)?;
-        match values.iter().find(|&&v| v <= 0.0) {
-            None => Ok(values),
-            Some(v) => {
-                let at = format!("{name} of {}", place(self.name));
-                Err(Error::invalid("parameter", at, "above 0", v))
-            }
-        }
-    }
-}
-
-/// A state on which an input acts: its decay, and what currents and pulses are multiplied by.
-struct Input {
-    /// Decay over a step; 1 without leak.
-    b: Vec<f64>,
-    /// Its time constant in seconds; none without leak.
-    tau: Vec<f64>,
-    current: Vec<f64>,
-    pulse: Vec<f64>,
-}
-
-fn zip(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
 /// The population that stands for a node of neurons.
@@ -157,83 +97,6 @@ pub(super) fn cells(
         }
         _ => Err(Error::invalid("node", place(name), "neurons", kind.name())),
     }
-}
-
-/// A state with a time constant and a factor of that names.
-fn leaky(
-    table: &Table<'_>,
-    [tau, factor]: [&'static str; 2],
-    gain: Gain,
-    o: &Options,
-    report: &mut Report,
-) -> Result<Input> {
-    let weight = factor == "w_in";
-    let (times, r) = (table.positive(tau, 1.0)?, table.positive(factor, 1.0)?);
-    let seconds: Vec<f64> = times.iter().map(|t| t * o.unit()).collect();
-    let shortest = seconds.iter().copied().fold(f64::INFINITY, f64::min);
-    let longest = seconds.iter().copied().fold(0.0, f64::max);
-    if o.discretisation == Discretisation::Euler && shortest < o.dt / 2.0 {
-        let at = format!("{tau} of {}", place(table.name));
-        let expected = format!(
-            "at least half a step of {} s under Euler, or another unit of tau",
-            o.dt
-        );
-        return Err(Error::invalid(
-            "time constant",
-            at,
-            expected,
-            format!("{shortest} s"),
-        ));
-    }
-    if longest > 0.5 {
-        report.node(
-            Fate::Assumed,
-            table.name,
-            format!("{tau} is {longest} s: is the unit of tau right?"),
-        );
-    }
-    let b: Vec<f64> = seconds.iter().map(|&t| o.decay(t)).collect();
-    let fixed = |i: usize| if weight { r[i] } else { 1.0 };
-    let current = (0..b.len()).map(|i| match gain {
-        Gain::File => r[i] * (1.0 - b[i]),
-        Gain::Whole => fixed(i),
-        Gain::Decayed => fixed(i) * b[i],
-    });
-    let current: Vec<f64> = current.collect();
-    let pulse = match gain {
-        Gain::File => zip(&r, &times, |r, t| r / t),
-        _ => current.clone(),
-    };
-    if gain != Gain::File {
-        let word = if gain == Gain::Whole {
-            "1"
-        } else {
-            "the decay"
-        };
-        let kept = if weight {
-            format!("w_in times {word}")
-        } else {
-            word.into()
-        };
-        report.node(
-            Fate::Assumed,
-            table.name,
-            format!("an input counts {kept}, not {factor}, times the step"),
-        );
-    }
-    Ok(Input {
-        b,
-        tau: seconds,
-        current,
-        pulse,
-    })
-}
-
-/// `r` of a population whose currents are to be multiplied by that.
-fn r_of(input: &Input, current: &[f64], dt: f64) -> Vec<f64> {
-    zip(current, &input.b, |g, b| {
-        if b == 1.0 { g / dt } else { g / (1.0 - b) }
-    })
 }
 
 /// Neurons on whose membrane inputs act.

@@ -111,6 +111,9 @@ fn fits(spec: &NetworkSpec, graph: &Graph) -> Result<()> {
         EdgeSpec::Delayed(d) => Some(d.node.clone()),
     };
     for node in &spec.nodes {
+        if matches!(node.kind, NodeKind::Flatten {}) {
+            continue;
+        }
         let mut from = source(node);
         // Flattening stands under other names in the graph.
         for _ in 0..spec.nodes.len() {
@@ -121,7 +124,6 @@ fn fits(spec: &NetworkSpec, graph: &Graph) -> Result<()> {
         }
         let known = from.as_deref().and_then(size).is_some();
         let good = match &node.kind {
-            NodeKind::Flatten {} => true,
             NodeKind::Linear { n: Some(n), .. } => {
                 let inputs = from.as_deref().and_then(size).unwrap_or(0);
                 let weight = graph
@@ -143,7 +145,7 @@ fn fits(spec: &NetworkSpec, graph: &Graph) -> Result<()> {
             }
             _ => place(&node.name).is_some(),
         };
-        if !(matches!(node.kind, NodeKind::Flatten {}) || good && known) {
+        if !(good && known) {
             let expected = "the graph that its metadata tells of; else options say how to read it";
             return Err(Error::invalid(
                 "graph",

@@ -21,11 +21,11 @@ pub struct Args {
     /// Step of the clock in seconds
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     dt: Option<f64>,
-    #[command(flatten)]
-    reading: Reading,
     /// One JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Runs the command.

@@ -24,14 +24,14 @@ pub struct Args {
     /// Step of the clock in seconds
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     dt: Option<f64>,
-    #[command(flatten)]
-    reading: Reading,
     /// What the network is fed with, where currents count unlike spikes
     #[arg(long, value_name = "KIND", value_parser = ["spikes", "currents"], default_value = "spikes")]
     input: String,
     /// One JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Runs the command.
