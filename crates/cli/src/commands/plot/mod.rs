@@ -153,5 +153,9 @@ pub fn save(chart: &impl Chart, width: f64, path: &Path) -> Result<()> {
             path.display()
         ),
     };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+    }
     Ok(write_atomic(path, &bytes)?)
 }
