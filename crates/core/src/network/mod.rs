@@ -182,7 +182,9 @@ impl<R: Lanes> Network<R> {
     pub fn sources(&self, node: &str) -> Vec<(&str, usize)> {
         let found = self.nodes.iter().find(|n| n.name == node);
         let edges = found.map_or(&[][..], |n| &n.sources);
-        let named = edges.iter().map(|e| (self.nodes[e.node].name.as_str(), e.delay));
+        let named = edges
+            .iter()
+            .map(|e| (self.nodes[e.node].name.as_str(), e.delay));
         named.collect()
     }
 
