@@ -16,7 +16,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 18] = embedded![
+const RECIPES: [(&str, &str); 22] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
@@ -24,6 +24,7 @@ const RECIPES: [(&str, &str); 18] = embedded![
     "mnist-latency",
     "mnist-first-spike",
     "mnist-latency-eventprop",
+    "mnist-eprop",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",
@@ -32,6 +33,9 @@ const RECIPES: [(&str, &str); 18] = embedded![
     "yin-yang-eventprop",
     "fsdd",
     "fsdd-eventprop-delays",
+    "fsdd-eprop",
+    "eprop-pattern",
+    "eprop-evidence",
     "braille",
     "ecg-rpeak",
     "shd"

@@ -31,6 +31,7 @@ fn checkpoint(network: Network<f32>, path: &Path) -> Result<()> {
         batch: 1,
         rule: Rule::Bptt,
         wake: 0.0,
+        eprop: Default::default(),
         objective: Loss::LastCrossEntropy.into(),
         optimizer: OptimizerSpec::default(),
     };
