@@ -29,6 +29,8 @@ pub enum Purpose {
     Events = 10,
     /// Delays of weights.
     Delays = 11,
+    /// Weights that carry errors back.
+    Feedback = 14,
 }
 
 /// The ten rounds of Philox4x32 on one counter block.

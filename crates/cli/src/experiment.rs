@@ -2,7 +2,7 @@
 
 use crate::observe::Scene;
 use crate::recipe::{self, Detect, Form, Recipe};
-use crate::samples::{Data, Samples, batch, encode, presented};
+use crate::samples::{Data, Samples, batch, encode, presented, signals};
 use anyhow::{Context, Result, bail};
 use cortado::learn::{Batch, BatchReport, Fit, Matches, evaluate, eventprop};
 use cortado::network::Network;
@@ -67,6 +67,9 @@ pub fn network(recipe: &Recipe, data: &Data) -> Result<Network<f32>> {
 
 /// What the test set gave.
 pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value> {
+    if data.signals_of(0).is_some() {
+        return follow(recipe, net, data);
+    }
     if data.classes == 0 {
         return detect(recipe, net, data);
     }
@@ -85,6 +88,30 @@ pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value
     Ok(json!({
         "accuracy": accuracy, "metric": accuracy, "metric_name": "accuracy", "loss": sum.loss,
         "spikes_per_sample": sum.spikes as f64 / n, "synops_per_sample": sum.synops as f64 / n,
+        "seed": recipe.seed, "threads": rayon::current_num_threads(),
+    }))
+}
+
+/// How closely the readout follows its signals: the mean squared error over the variance of the signals.
+fn follow(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value> {
+    let (mut off, mut all, mut fired) = (0.0, Vec::new(), 0);
+    for i in 0..data.len() {
+        let (input, _) = batch(recipe, data, &[i], 0)?;
+        let wanted = signals(recipe, data, &[i])?;
+        let record = net.run(&input, &[])?;
+        fired += record.activity.iter().map(|a| a.spikes).sum::<usize>();
+        for (t, row) in record.output.chunks_exact(net.outputs()).enumerate() {
+            for (&y, &w) in row.iter().zip(wanted.row(0, t)) {
+                off += (f64::from(y) - w).powi(2);
+                all.push(w);
+            }
+        }
+    }
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    let spread: f64 = all.iter().map(|w| (w - mean).powi(2)).sum();
+    let nmse = off / spread;
+    Ok(json!({
+        "nmse": nmse, "metric": 1.0 - nmse, "metric_name": "r2", "spikes_per_sample": fired as f64 / data.len() as f64,
         "seed": recipe.seed, "threads": rayon::current_num_threads(),
     }))
 }

@@ -17,7 +17,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 18] = embedded![
+const RECIPES: [(&str, &str); 22] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
@@ -25,6 +25,7 @@ const RECIPES: [(&str, &str); 18] = embedded![
     "mnist-latency",
     "mnist-first-spike",
     "mnist-latency-eventprop",
+    "mnist-eprop",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",
@@ -33,6 +34,9 @@ const RECIPES: [(&str, &str); 18] = embedded![
     "yin-yang-eventprop",
     "fsdd",
     "fsdd-eventprop-delays",
+    "fsdd-eprop",
+    "eprop-pattern",
+    "eprop-evidence",
     "braille",
     "ecg-rpeak",
     "shd"

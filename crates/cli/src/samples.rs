@@ -4,7 +4,7 @@ use crate::recipe::Recipe;
 use anyhow::{Context, Result, bail};
 use cortado::Error;
 use cortado::encode::{Presentation, Sample, Series};
-use cortado::learn::{Batch, Rule, Targets};
+use cortado::learn::{Batch, Rule, Signals, Targets};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::Input;
 use cortado::sim::event::Times;
@@ -51,12 +51,14 @@ impl Data {
             recipe.seed,
         );
         let mut split = split.context("data")?;
+        let times = split.train.times(0).is_some();
         match (&recipe.detect, split.train.classes) {
-            (None, 0) => bail!(
+            (None, 0) if times => bail!(
                 "data: '{}' has times in place of classes: the recipe needs [detect]",
                 wanted.name
             ),
             (Some(_), 1..) => bail!("detect: '{}' has classes, no times to detect", wanted.name),
+            (Some(_), 0) if !times => bail!("detect: '{}' has signals, no times", wanted.name),
             (Some(d), 0) if !(d.delay.is_finite() && d.tolerance >= 0.0) => {
                 bail!("detect: expected seconds, a tolerance of at least 0, got {d:?}")
             }
@@ -83,7 +85,7 @@ impl Samples {
     fn new(recipe: &Recipe, set: Dataset, steady: bool) -> Result<Self> {
         let values = !set.is_empty() && matches!(set.sample(0), Sample::Values(_));
         let mut codes = Vec::new();
-        if steady && set.classes > 0 && !recipe.encoder.random() && !values {
+        if steady && set.times(0).is_none() && !recipe.encoder.random() && !values {
             let one = |i| encode(recipe, set.sample(i), i, 0, recipe.steps);
             let all = (0..set.len()).into_par_iter().map(one);
             for input in all.collect::<cortado::Result<Vec<_>>>()? {
@@ -232,8 +234,11 @@ fn spikes(
     Ok(recipe.augment.apply(&spikes, neighbours, id as u32, at))
 }
 
-/// What samples stand for: their classes, or spikes at their times.
+/// What samples stand for: their classes, spikes at their times, or signals.
 fn targets(recipe: &Recipe, data: &Samples, ids: &[usize]) -> cortado::Result<Targets<'static>> {
+    if data.signals_of(0).is_some() {
+        return Ok(signals(recipe, data, ids)?.into());
+    }
     let Some(detect) = recipe.detect else {
         let labels: Vec<u32> = ids.iter().map(|&i| data.label(i)).collect();
         return Ok(labels.into());
@@ -248,4 +253,25 @@ fn targets(recipe: &Recipe, data: &Samples, ids: &[usize]) -> cortado::Result<Ta
         }
     }
     Ok(Spikes::from_rows(ids.len(), steps, 1, rows)?.into())
+}
+
+/// The signals that samples stand for, a frame for each step.
+pub fn signals(recipe: &Recipe, data: &Samples, ids: &[usize]) -> cortado::Result<Signals> {
+    let (steps, dt) = (recipe.steps, recipe.network.dt);
+    let (mut all, mut outputs) = (Vec::new(), 1);
+    for &i in ids {
+        let Some(s) = data.signals_of(i) else {
+            continue;
+        };
+        outputs = s.outputs;
+        let frames = s.data.len() / outputs;
+        if frames < steps || (s.period - dt).abs() > 1e-9 * dt {
+            let expected = format!("{frames} frames of {} s at most", s.period);
+            let got = format!("{steps} steps of {dt} s");
+            let place = format!("sample {i}");
+            return Err(Error::invalid("signal", place, expected, got));
+        }
+        all.extend_from_slice(&s.data[..steps * outputs]);
+    }
+    Signals::new([ids.len(), steps, outputs], all)
 }

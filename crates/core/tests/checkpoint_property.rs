@@ -16,6 +16,7 @@ fn save(folder: &Path) -> Fit<f32> {
     let fit = FitSpec {
         rule: cortado::learn::Rule::Bptt,
         wake: 0.0,
+        eprop: Default::default(),
         epochs: 1,
         batch: 1,
         objective: Objective::from(Loss::CountCrossEntropy),

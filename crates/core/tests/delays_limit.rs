@@ -244,6 +244,7 @@ fn coincidences_are_learnt_by_delays() {
             batch: samples,
             rule: Rule::Bptt,
             wake: 0.0,
+            eprop: Default::default(),
             objective,
             optimizer: OptimizerSpec {
                 rate: 1e-9,

@@ -3,7 +3,7 @@
 use cortado::encode::{Events, Sample, Series};
 use cortado::{Error, Result};
 
-/// Samples of one kind and shape, each with a class or with the times of what it holds.
+/// Samples of one kind and shape, each with a class, with the times of what it holds, or with signals that it stands for.
 ///
 /// Values are in 0..=1; signals and spikes have a length of their own each.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub struct Dataset {
     /// Shape of one sample of values, for example `[1, 28, 28]` (channels, rows, columns) or `[4]`; `[channels]` of signals and
     /// of spikes; `[2, rows, columns]` of an event camera, darker before brighter.
     pub shape: Vec<usize>,
-    /// Number of classes; every label is below it. 0 where samples have times in place of a class.
+    /// Number of classes; every label is below it. 0 where samples have times or signals in place of a class.
     pub classes: usize,
     content: Content,
     meaning: Meaning,
@@ -32,6 +32,18 @@ enum Meaning {
     Classes(Vec<u32>),
     /// Seconds from the start of the sample, ascending.
     Times(Vec<Vec<f64>>),
+    Signals(Vec<Trace>),
+}
+
+/// Signals that a sample stands for: a frame of values every `period` seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// Seconds from frame to frame.
+    pub period: f64,
+    /// Values of a frame.
+    pub outputs: usize,
+    /// `[frames][outputs]`
+    pub data: Vec<f64>,
 }
 
 impl Dataset {
@@ -150,6 +162,32 @@ impl Dataset {
         Self::classed(shape, Content::Events(data), classes, labels)
     }
 
+    /// Puts spikes, as of [`Dataset::spikes`], and the signals that they stand for together.
+    ///
+    /// # Errors
+    /// Another number of signals than of samples; a channel that is not in `shape`; a signal that is not whole frames of finite values.
+    pub fn traced(
+        shape: Vec<usize>,
+        data: Vec<(Vec<u32>, Vec<u32>)>,
+        signals: Vec<Trace>,
+    ) -> Result<Self> {
+        for (i, s) in signals.iter().enumerate() {
+            let whole = s.outputs > 0 && s.data.len().is_multiple_of(s.outputs);
+            let sound = s.period > 0.0 && s.period.is_finite();
+            if !(whole && sound && s.data.iter().all(|v| v.is_finite())) {
+                let expected = "whole frames of finite values";
+                let place = format!("sample {i}");
+                return Err(Error::invalid("signal", place, expected, "another"));
+            }
+        }
+        Self::checked(Self {
+            shape,
+            classes: 0,
+            content: Content::Events(data),
+            meaning: Meaning::Signals(signals),
+        })
+    }
+
     fn classed(
         shape: Vec<usize>,
         content: Content,
@@ -184,6 +222,7 @@ impl Dataset {
         match &self.meaning {
             Meaning::Classes(labels) => labels.len(),
             Meaning::Times(times) => times.len(),
+            Meaning::Signals(signals) => signals.len(),
         }
     }
 
@@ -266,15 +305,23 @@ impl Dataset {
     pub fn labels(&self) -> &[u32] {
         match &self.meaning {
             Meaning::Classes(labels) => labels,
-            Meaning::Times(_) => &[],
+            Meaning::Times(_) | Meaning::Signals(_) => &[],
         }
     }
 
     /// The times of sample `i` in seconds, where samples have times.
     pub fn times(&self, i: usize) -> Option<&[f64]> {
         match &self.meaning {
-            Meaning::Classes(_) => None,
+            Meaning::Classes(_) | Meaning::Signals(_) => None,
             Meaning::Times(times) => times.get(i).map(Vec::as_slice),
+        }
+    }
+
+    /// The signals that sample `i` stands for, where samples have signals.
+    pub fn signals_of(&self, i: usize) -> Option<&Trace> {
+        match &self.meaning {
+            Meaning::Signals(signals) => signals.get(i),
+            _ => None,
         }
     }
 
@@ -301,6 +348,7 @@ impl Dataset {
             meaning: match &self.meaning {
                 Meaning::Classes(labels) => Meaning::Classes(pick(labels, &ids)),
                 Meaning::Times(times) => Meaning::Times(pick(times, &ids)),
+                Meaning::Signals(signals) => Meaning::Signals(pick(signals, &ids)),
             },
         }
     }

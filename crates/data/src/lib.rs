@@ -18,6 +18,7 @@ pub mod digits;
 pub mod dsec;
 pub mod ecg;
 pub mod emg;
+pub mod eprop;
 pub mod fetch;
 pub mod fsdd;
 pub mod hash;
@@ -36,6 +37,6 @@ pub mod wav;
 pub mod wfdb;
 pub mod yin_yang;
 
-pub use dataset::{Dataset, Split};
+pub use dataset::{Dataset, Split, Trace};
 pub use load::{NAMES, default_folder, load, load_changed, load_split};
 pub use manifest::Manifest;

@@ -8,15 +8,17 @@ use cortado_events::transform::Pipeline;
 
 use crate::cache::Cache;
 use crate::recordings::Changes;
-use crate::{Split, braille, digits, ecg, fsdd, idx, ntidigits, recordings, shd, yin_yang};
+use crate::{Split, braille, digits, ecg, eprop, fsdd, idx, ntidigits, recordings, shd, yin_yang};
 
 /// The names that [`load`] knows.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     "digits",
     "digits-ordered",
     "mnist",
     "fashion-mnist",
     "yin-yang",
+    "sines",
+    "evidence",
     "fsdd",
     "braille",
     "ecg",
@@ -29,12 +31,12 @@ pub const NAMES: [&str; 11] = [
 ///
 /// `mnist` and `fashion-mnist` are the four IDX files under their usual names, `train-images-idx3-ubyte`
 /// and so on, with or without `.gz`; the name without comes first. `yin-yang` has the seed
-/// [`yin_yang::SEED`]. Any other name is that of a folder of recordings of events ([`recordings::load`]).
+/// [`yin_yang::SEED`], `sines` and `evidence` have [`eprop::SEED`]. Any other name is that of a folder of recordings of events ([`recordings::load`]).
 ///
 /// # Shapes
 /// Samples `[1, 8, 8]` (digits), `[1, 28, 28]` (mnist, fashion-mnist) or `[4]` (yin-yang); signals of 1 channel (fsdd, ecg)
-/// or 12 (braille); spikes of 700 channels (shd, ssc) or 64
-/// (ntidigits), or of `[2, rows, columns]` (recordings).
+/// or 12 (braille); spikes of 700 channels (shd, ssc), 64
+/// (ntidigits), 100 (sines) or 40 (evidence), or of `[2, rows, columns]` (recordings).
 ///
 /// # Errors
 /// An unknown name, a missing file, or a file that its reader refuses.
@@ -126,6 +128,8 @@ pub fn load_changed(
         "mnist" | "fashion-mnist" => load_idx(name, &folder.join(name)),
         "ecg" => ecg::load(&folder.join(name)),
         "yin-yang" => yin_yang::generate(yin_yang::SEED),
+        "sines" => eprop::sines(eprop::SEED),
+        "evidence" => eprop::evidence(eprop::SEED),
         _ => Err(Error::invalid(
             "data set",
             "its name",

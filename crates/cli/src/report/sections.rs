@@ -39,11 +39,12 @@ const SAMPLE: usize = 0;
 const NODES: usize = 4;
 
 /// Figures of the result: key, words, and the unit behind it.
-const CARDS: [(&str, &str, &str); 12] = [
+const CARDS: [(&str, &str, &str); 13] = [
     ("accuracy", "test accuracy", "%"),
     ("sensitivity", "sensitivity", "%"),
     ("precision", "precision", "%"),
     ("loss", "test loss", ""),
+    ("nmse", "squared error over variance", ""),
     ("hits", "hits", ""),
     ("missed", "missed", ""),
     ("extra", "extra", ""),

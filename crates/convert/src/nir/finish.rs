@@ -54,6 +54,7 @@ impl Assembly<'_> {
         report.graph(Fate::Taken, format!("the output is that of '{name}'"));
         let convention = Convention {
             arrivals: Arrivals::AfterFlow,
+            waiting: Default::default(),
             decay: match o.discretisation {
                 Discretisation::Euler => Decay::Euler,
                 Discretisation::ExpEuler => Decay::ExponentialEuler,

@@ -7,12 +7,15 @@
 mod backward;
 mod forward;
 mod panel;
+mod tangent;
 
 pub use backward::Backward;
 pub(crate) use backward::{Incoming, backward};
 pub use forward::Forward;
 pub(crate) use forward::{Fired, Source, add_rows, forward};
 pub(crate) use panel::{Left, Right, multiply_add, panel, transpose};
+pub use tangent::Tangent;
+pub(crate) use tangent::{tangent, tangent_rows};
 
 use crate::num::Float;
 use crate::surrogate::Surrogate;

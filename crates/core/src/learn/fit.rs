@@ -1,6 +1,8 @@
 //! Training runs: batches in random order, epoch after epoch, from wherever the run stands.
 
-use super::{BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace, eventprop};
+use super::{
+    BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace, eprop, eventprop,
+};
 use crate::network::Network;
 use crate::neuron::Lanes;
 use crate::num::Aligned;
@@ -19,12 +21,18 @@ pub enum Rule {
     Bptt,
     /// Exact derivatives by spike times, without a clock: see [`eventprop`].
     Eventprop,
+    /// Eligibility traces times learning signals, online (`bellec2020`): see [`eprop`].
+    Eprop,
+    /// Online training through time (`xiao2022`): see [`eprop`].
+    Ottt,
+    /// Backpropagation through the layers of each step alone (`meng2023`): [`Rule::Bptt`] cut after every step.
+    Sltt,
 }
 
 /// A batch as it reaches a network: by the steps of a clock, or by times.
 #[derive(Clone, Debug)]
 pub enum Batch<R> {
-    /// For [`Rule::Bptt`].
+    /// For all rules but [`Rule::Eventprop`].
     Steps(Input<R>),
     /// For [`Rule::Eventprop`].
     Times(Times),
@@ -57,6 +65,9 @@ pub struct FitSpec {
     /// gradient; it follows the schedule of the learning rate.
     #[serde(default)]
     pub wake: f64,
+    /// The options of [`Rule::Eprop`].
+    #[serde(default)]
+    pub eprop: eprop::Options,
     /// What is minimised.
     pub objective: Objective,
     /// How.
@@ -85,6 +96,7 @@ pub struct Fit<R: Lanes> {
     pub sum: BatchReport,
     workspace: Workspace<R>,
     exact: eventprop::Workspace<R>,
+    online: eprop::Workspace<R>,
 }
 
 impl<R: Lanes> Fit<R> {
@@ -92,7 +104,7 @@ impl<R: Lanes> Fit<R> {
     ///
     /// # Errors
     /// A batch without samples; those of [`Optimizer::new`].
-    pub fn new(net: Network<R>, spec: FitSpec) -> Result<Self> {
+    pub fn new(mut net: Network<R>, spec: FitSpec) -> Result<Self> {
         if spec.batch == 0 {
             return Err(Error::invalid(
                 "batch",
@@ -101,6 +113,9 @@ impl<R: Lanes> Fit<R> {
                 0,
             ));
         }
+        if spec.rule == Rule::Eprop && !spec.eprop.autapses {
+            eprop::without_autapses(&mut net);
+        }
         Ok(Self {
             optimizer: Optimizer::new(spec.optimizer, &net)?,
             net,
@@ -108,6 +123,7 @@ impl<R: Lanes> Fit<R> {
             sum: BatchReport::default(),
             workspace: Workspace::new(),
             exact: eventprop::Workspace::new(),
+            online: eprop::Workspace::new(),
         })
     }
 
@@ -124,21 +140,34 @@ impl<R: Lanes> Fit<R> {
     /// One step on a batch, as one of `total`.
     ///
     /// # Errors
-    /// Those of [`Workspace::run`]; a loss that is not finite. The parameters are then as before.
+    /// Those of [`Workspace::run`] or [`eprop::Workspace::run`]; a loss that is not finite. The parameters are then as before.
     pub fn step<'a>(
         &mut self,
         input: &Input<R>,
         targets: impl Into<Targets<'a>>,
         total: usize,
     ) -> Result<BatchReport> {
-        self.refuse(Rule::Bptt)?;
+        self.refuse(false)?;
         let done = self.optimizer.steps();
         let epochs = self.spec.epochs.max(1);
         let epoch = done as usize / (total / epochs).max(1);
         self.net.progress = epoch as f64 / epochs as f64;
-        let report = self
-            .workspace
-            .run(&self.net, input, targets, &self.spec.objective, done)?;
+        let (net, mut objective) = (&self.net, self.spec.objective);
+        let rule = match self.spec.rule {
+            Rule::Eprop => Some(eprop::Rule::Eprop(&self.spec.eprop, done)),
+            Rule::Ottt => Some(eprop::Rule::Ottt),
+            _ => None,
+        };
+        if let Some(rule) = rule {
+            let report = self.online.run(net, input, targets, &objective, rule)?;
+            let gradients = self.online.gradients();
+            follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
+            return Ok(report);
+        }
+        if self.spec.rule == Rule::Sltt {
+            objective.truncate = Some(1);
+        }
+        let report = self.workspace.run(net, input, targets, &objective, done)?;
         let gradients = self.workspace.gradients();
         follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
         self.workspace.update_statistics(&mut self.net);
@@ -155,7 +184,7 @@ impl<R: Lanes> Fit<R> {
         targets: impl Into<Targets<'a>>,
         total: usize,
     ) -> Result<BatchReport> {
-        self.refuse(Rule::Eventprop)?;
+        self.refuse(true)?;
         let report = self
             .exact
             .run(&self.net, input, targets, &self.spec.objective)?;
@@ -169,14 +198,12 @@ impl<R: Lanes> Fit<R> {
         Ok(report)
     }
 
-    /// A batch of the wrong kind.
-    fn refuse(&self, rule: Rule) -> Result<()> {
-        if self.spec.rule == rule {
-            return Ok(());
-        }
-        let expected = match self.spec.rule {
-            Rule::Bptt => "steps of a clock",
-            Rule::Eventprop => "spike times",
+    /// A batch of the wrong kind: by times, or by steps.
+    fn refuse(&self, times: bool) -> Result<()> {
+        let expected = match (self.spec.rule == Rule::Eventprop, times) {
+            (true, false) => "spike times",
+            (false, true) => "steps of a clock",
+            _ => return Ok(()),
         };
         Err(Error::invalid("batch", "training", expected, "the other"))
     }

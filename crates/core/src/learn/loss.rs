@@ -1,6 +1,6 @@
 //! Losses on what the readout did, and their errors.
 
-use super::Scores;
+use super::{Scores, Signals};
 use crate::network::Network;
 use crate::neuron::{Lanes, Output};
 use crate::num::Float;
@@ -27,6 +27,14 @@ pub enum Loss {
     MaxCrossEntropy,
     /// Cross-entropy of the membrane after the last step: of an integrator, of the sum of all that reached it.
     LastCrossEntropy,
+    /// Mean over the last steps of the cross-entropy of the membrane in each: the learning window of `bellec2020`.
+    StepCrossEntropy {
+        /// How many steps; all if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<usize>,
+    },
+    /// `1/2 sum_t sum_k (y_k[t] - y*_k[t])^2` for a membrane `y` that should be `y*`.
+    SquaredError,
     /// Cross-entropy of `-10 t_j / T`, `t_j` being the step of an output's first spike, or `T` without one.
     ///
     /// As a function of spikes the time is `sum_t prod_{u <= t} (1 - z_u)`, and that is what is differentiated.
@@ -70,6 +78,8 @@ pub enum Targets<'a> {
     Classes(Cow<'a, [u32]>),
     /// The spikes of each output.
     Spikes(Cow<'a, Spikes>),
+    /// The membrane of each output.
+    Signals(Cow<'a, Signals>),
 }
 
 impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for Targets<'a> {
@@ -96,6 +106,36 @@ impl From<Spikes> for Targets<'_> {
     }
 }
 
+impl<'a> From<&'a Signals> for Targets<'a> {
+    fn from(signals: &'a Signals) -> Self {
+        Self::Signals(Cow::Borrowed(signals))
+    }
+}
+
+impl From<Signals> for Targets<'_> {
+    fn from(signals: Signals) -> Self {
+        Self::Signals(Cow::Owned(signals))
+    }
+}
+
+impl Targets<'_> {
+    /// What they are, in a word.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Classes(_) => "classes",
+            Self::Spikes(_) => "spikes",
+            Self::Signals(_) => "signals",
+        }
+    }
+}
+
+/// What the readout should do in a step.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    Class(usize),
+    Values(&'a [f64]),
+}
+
 /// What a block of samples gave.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BlockLoss {
@@ -119,6 +159,8 @@ impl Loss {
             | Self::SumCrossEntropy
             | Self::MaxCrossEntropy
             | Self::LastCrossEntropy
+            | Self::StepCrossEntropy { .. }
+            | Self::SquaredError
             | Self::Integral { .. } => Output::Membrane,
             _ => Output::Spikes,
         }
@@ -162,11 +204,36 @@ impl Loss {
                     format!("{got:?}"),
                 ))
             }
-            (Self::VanRossum { .. }, Targets::Classes(_)) => {
-                Err(Error::invalid("targets", "the loss", "spikes", "classes"))
+            (Self::SquaredError, Targets::Signals(y)) => {
+                let want = [samples, steps, n];
+                if want == y.extent {
+                    return Ok(());
+                }
+                let expected = format!("{want:?} samples, steps and outputs");
+                let got = format!("{:?}", y.extent);
+                Err(Error::invalid("targets", "the loss", expected, got))
             }
-            (_, Targets::Spikes(_)) => {
-                Err(Error::invalid("targets", "the loss", "classes", "spikes"))
+            (Self::VanRossum { .. }, other) => Err(Error::invalid(
+                "targets",
+                "the loss",
+                "spikes",
+                other.name(),
+            )),
+            (Self::SquaredError, other) => Err(Error::invalid(
+                "targets",
+                "the loss",
+                "signals",
+                other.name(),
+            )),
+            (_, Targets::Spikes(_) | Targets::Signals(_)) => Err(Error::invalid(
+                "targets",
+                "the loss",
+                "classes",
+                targets.name(),
+            )),
+            (Self::StepCrossEntropy { window: Some(w) }, _) if w == 0 || w > steps => {
+                let expected = format!("1 to {steps} steps");
+                Err(Error::invalid("window", "the loss", expected, w))
             }
             (_, Targets::Classes(labels)) => {
                 if labels.len() != samples {
@@ -260,6 +327,10 @@ impl Loss {
                     sum.correct += usize::from(decision(&scores) == Some(label));
                     sum.loss += readout.lose(self, &scores, label, &mut send);
                 }
+                Targets::Signals(y) => {
+                    sum.loss +=
+                        readout.follow(self, |t| Wanted::Values(y.row(first + b, t)), &mut send);
+                }
                 Targets::Spikes(y) => {
                     sum.loss += match self {
                         Self::VanRossum { tau } => {
@@ -273,12 +344,55 @@ impl Loss {
         sum
     }
 
+    /// Whether the loss is a sum over steps, each of which can be judged by itself.
+    pub(super) fn by_steps(self) -> bool {
+        matches!(
+            self,
+            Self::StepCrossEntropy { .. } | Self::LastCrossEntropy | Self::SquaredError
+        )
+    }
+
+    /// What a step adds to a loss that is a sum over `steps` of them, and the error by what the readout handed on in it, `y`.
+    pub(super) fn in_step(
+        self,
+        y: &[f64],
+        wanted: Wanted<'_>,
+        (t, steps): (usize, usize),
+        error: &mut [f64],
+    ) -> f64 {
+        match wanted {
+            Wanted::Values(wanted) => {
+                let all = error.iter_mut().zip(y).zip(wanted);
+                all.fold(0.0, |sum, ((e, y), w)| {
+                    *e = y - w;
+                    sum + 0.5 * *e * *e
+                })
+            }
+            Wanted::Class(label) => {
+                let window = match self {
+                    Self::StepCrossEntropy { window } => window.unwrap_or(steps),
+                    _ => 1,
+                };
+                if t + window < steps {
+                    error.fill(0.0);
+                    return 0.0;
+                }
+                let share = 1.0 / window as f64;
+                let (value, by) = loss_of(self, y, label, steps);
+                error.iter_mut().zip(by).for_each(|(e, g)| *e = g * share);
+                value * share
+            }
+        }
+    }
+
     /// Whether the error is the same in all steps.
     fn steady(self) -> bool {
         !matches!(
             self,
             Self::MaxCrossEntropy
                 | Self::LastCrossEntropy
+                | Self::StepCrossEntropy { .. }
+                | Self::SquaredError
                 | Self::FirstSpike
                 | Self::SpikeTime { .. }
                 | Self::VanRossum { .. }
@@ -334,8 +448,30 @@ impl Readout<'_> {
             .0
     }
 
+    /// A loss that is a sum over steps; its errors are sent.
+    fn follow<'y, R: Float>(
+        &self,
+        loss: Loss,
+        wanted: impl Fn(usize) -> Wanted<'y>,
+        send: &mut Send<R>,
+    ) -> f64 {
+        let mut error = vec![0.0; self.n];
+        let rows = self.rows.chunks_exact(self.n).enumerate();
+        rows.fold(0.0, |sum, (t, y)| {
+            let value = loss.in_step(y, wanted(t), (t, self.steps), &mut error);
+            error
+                .iter()
+                .enumerate()
+                .for_each(|(j, &e)| send.at(t, j, e));
+            sum + value
+        })
+    }
+
     /// The loss for a label; its error is sent.
     fn lose<R: Float>(&self, loss: Loss, scores: &[f64], label: usize, send: &mut Send<R>) -> f64 {
+        if matches!(loss, Loss::StepCrossEntropy { .. }) {
+            return self.follow(loss, |_| Wanted::Class(label), send);
+        }
         let (value, by_score) = loss_of(loss, scores, label, self.steps);
         let share = GAIN / self.steps as f64;
         for (j, g) in by_score.into_iter().enumerate() {

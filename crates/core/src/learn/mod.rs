@@ -1,8 +1,9 @@
-//! Learning: losses, regularisers, optimisers, schedules, and backpropagation through time.
+//! Learning: losses, regularisers, optimisers, schedules, backpropagation through time, and rules that learn online.
 
 mod bptt;
 mod checkpoint;
 mod detect;
+pub mod eprop;
 pub mod eventprop;
 mod fit;
 mod init;
@@ -10,6 +11,7 @@ mod loss;
 mod optim;
 mod rates;
 mod scores;
+mod signals;
 
 pub use bptt::{BatchReport, Objective, Workspace, evaluate, gradients};
 pub use detect::Matches;
@@ -19,3 +21,4 @@ pub use loss::{Loss, Targets};
 pub use optim::{Algorithm, Optimizer, OptimizerSpec, Schedule};
 pub use rates::Rates;
 pub use scores::Scores;
+pub use signals::Signals;

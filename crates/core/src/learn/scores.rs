@@ -3,6 +3,7 @@
 use super::Loss;
 use super::loss::{GAIN, decision};
 use crate::num::Float;
+use std::collections::VecDeque;
 
 /// What a loss compares between outputs, step by step: after any number of steps the bits of [`Loss::scores`] on all of
 /// them, in memory that does not grow.
@@ -22,6 +23,8 @@ pub struct Scores {
     sums: Vec<f64>,
     /// Product of `1 - z` over the steps so far.
     quiet: Vec<f64>,
+    /// The last steps, where only these count.
+    last: VecDeque<f64>,
 }
 
 impl Scores {
@@ -36,12 +39,19 @@ impl Scores {
             steps: 0,
             sums: vec![start; outputs],
             quiet: vec![1.0; outputs],
+            last: VecDeque::new(),
         }
     }
 
     /// Takes in what the readout handed on in a step, `[outputs]`.
     pub fn push<R: Float>(&mut self, row: &[R]) {
         self.steps += 1;
+        if let Loss::StepCrossEntropy { window: Some(w) } = self.loss {
+            let surplus = (self.last.len() + row.len()).saturating_sub(w * row.len());
+            self.last.drain(..surplus);
+            self.last.extend(row.iter().map(|v| v.value()));
+            return;
+        }
         let all = self.sums.iter_mut().zip(&mut self.quiet).zip(row);
         for ((sum, quiet), v) in all {
             let v = v.value();
@@ -80,6 +90,13 @@ impl Scores {
             Loss::MeanCrossEntropy => GAIN / self.steps as f64,
             Loss::FirstSpike | Loss::SpikeTime { .. } => -GAIN / self.steps as f64,
             Loss::MaxCrossEntropy => return self.sums.clone(),
+            Loss::StepCrossEntropy { window: Some(_) } => {
+                let n = self.sums.len();
+                let column = |j| self.last.iter().skip(j).step_by(n.max(1));
+                let mean = |j| column(j).sum::<f64>() / column(j).len().max(1) as f64;
+                return (0..n).map(mean).collect();
+            }
+            Loss::StepCrossEntropy { .. } => 1.0 / self.steps as f64,
             _ => 1.0,
         };
         self.sums.iter().map(|s| s * factor).collect()
@@ -104,6 +121,10 @@ mod tests {
             Loss::MeanCrossEntropy => 10.0 * column().sum::<f64>() / steps as f64,
             Loss::MaxCrossEntropy => column().fold(f64::NEG_INFINITY, f64::max),
             Loss::LastCrossEntropy => column().next_back().unwrap_or(0.0),
+            Loss::StepCrossEntropy { window } => {
+                let rest = steps.saturating_sub(window.unwrap_or(steps));
+                column().skip(rest).sum::<f64>() / (steps - rest) as f64
+            }
             Loss::FirstSpike => {
                 let first = column().position(|z| z == 1.0).unwrap_or(steps);
                 -10.0 * first as f64 / steps as f64
@@ -122,6 +143,9 @@ mod tests {
             Loss::SumCrossEntropy,
             Loss::MaxCrossEntropy,
             Loss::LastCrossEntropy,
+            Loss::StepCrossEntropy { window: None },
+            Loss::StepCrossEntropy { window: Some(4) },
+            Loss::SquaredError,
             Loss::FirstSpike,
             Loss::VanRossum { tau: 5e-3 },
         ] {

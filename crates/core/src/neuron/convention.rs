@@ -26,6 +26,9 @@ pub struct Convention {
     pub threshold: Threshold,
     /// When the reset acts.
     pub reset: ResetTime,
+    /// What the membrane does in the refractory period.
+    #[serde(skip_serializing_if = "Waiting::is_held")]
+    pub waiting: Waiting,
 }
 
 /// When spikes of this step reach the state.
@@ -96,6 +99,23 @@ pub enum ResetTime {
     NextStep,
 }
 
+/// What the membrane does in the refractory period, in which a neuron cannot fire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// It stands still.
+    #[default]
+    Held,
+    /// It moves on.
+    Free,
+}
+
+impl Waiting {
+    fn is_held(&self) -> bool {
+        *self == Self::Held
+    }
+}
+
 impl Convention {
     /// The names that [`Convention::preset`] knows.
     pub const PRESETS: [&'static str; 9] = [
@@ -132,6 +152,7 @@ impl Convention {
             "nest-eprop" => Self {
                 threshold: Threshold::Ge,
                 reset: ResetTime::NextStep,
+                waiting: Waiting::Free,
                 ..boxed
             },
             // Spyx moves its membrane as snnTorch does, and hands a spike on one step later.

@@ -24,7 +24,7 @@ mod wrap;
 pub use adex::AdEx;
 pub use adlif::AdLif;
 pub use alif::Alif;
-pub use convention::{Arrivals, Convention, Decay, Gain, Pulse, ResetTime, Threshold};
+pub use convention::{Arrivals, Convention, Decay, Gain, Pulse, ResetTime, Threshold, Waiting};
 pub use cuba_if::CubaIf;
 pub use cuba_li::CubaLi;
 pub use cuba_lif::CubaLif;

@@ -4,7 +4,7 @@ use super::{
     AdEx, AdLif, Alif, Convention, CubaIf, CubaLi, CubaLif, Decay, I, If, Izhikevich, Li, Lif,
     Neuron, NextStep, Qcfs, Refractory, Relu, Reset, ResetTime, Spec,
 };
-use crate::kernel::{Backward, Forward, backward, forward};
+use crate::kernel::{Backward, Forward, Tangent, backward, forward, tangent};
 use crate::num::{Dual, Float};
 use crate::{Error, Result};
 use std::marker::PhantomData;
@@ -37,6 +37,8 @@ pub trait Model<R: Float>: Send + Sync {
     fn forward(&self, span: &mut Forward<'_, R>);
     /// Runs the adjoint back over some steps.
     fn backward(&self, span: &mut Backward<'_, R>);
+    /// Linearises one step of a tile of neurons.
+    fn tangent(&self, span: &mut Tangent<'_, R>);
 }
 
 struct Erased<M, const S: usize, const P: usize, const K: usize>(PhantomData<M>);
@@ -92,6 +94,12 @@ where
         R::vectorize(
             #[inline(always)]
             || backward::<R, M, S, P, K>(span),
+        );
+    }
+    fn tangent(&self, span: &mut Tangent<'_, R>) {
+        R::vectorize(
+            #[inline(always)]
+            || tangent::<R, M, S, P, K>(span),
         );
     }
 }
@@ -173,39 +181,39 @@ macro_rules! lanes {
                     ("qcfs", _, _) => erase::<F, Qcfs, 1, 2, 2>(),
                     ("cuba_li", _, _) => erase::<F, CubaLi, 2, 4, 9>(),
                     ("if", false, false) => erase::<F, If, 1, 5, 4>(),
-                    ("if", true, false) => erase::<F, Refractory<If>, 2, 5, 5>(),
+                    ("if", true, false) => erase::<F, Refractory<If>, 2, 5, 6>(),
                     ("if", false, true) => erase::<F, NextStep<If>, 2, 5, 4>(),
-                    ("if", true, true) => erase::<F, NextStep<Refractory<If>>, 3, 5, 5>(),
+                    ("if", true, true) => erase::<F, NextStep<Refractory<If>>, 3, 5, 6>(),
                     ("lif", false, false) => erase::<F, Lif, 1, 6, 6>(),
-                    ("lif", true, false) => erase::<F, Refractory<Lif>, 2, 6, 7>(),
+                    ("lif", true, false) => erase::<F, Refractory<Lif>, 2, 6, 8>(),
                     ("lif", false, true) => erase::<F, NextStep<Lif>, 2, 6, 6>(),
-                    ("lif", true, true) => erase::<F, NextStep<Refractory<Lif>>, 3, 6, 7>(),
+                    ("lif", true, true) => erase::<F, NextStep<Refractory<Lif>>, 3, 6, 8>(),
                     ("cuba_if", false, false) => erase::<F, CubaIf, 2, 5, 7>(),
-                    ("cuba_if", true, false) => erase::<F, Refractory<CubaIf>, 3, 5, 8>(),
+                    ("cuba_if", true, false) => erase::<F, Refractory<CubaIf>, 3, 5, 9>(),
                     ("cuba_if", false, true) => erase::<F, NextStep<CubaIf>, 3, 5, 7>(),
-                    ("cuba_if", true, true) => erase::<F, NextStep<Refractory<CubaIf>>, 4, 5, 8>(),
+                    ("cuba_if", true, true) => erase::<F, NextStep<Refractory<CubaIf>>, 4, 5, 9>(),
                     ("cuba_lif", false, false) => erase::<F, CubaLif, 2, 7, 9>(),
-                    ("cuba_lif", true, false) => erase::<F, Refractory<CubaLif>, 3, 7, 10>(),
+                    ("cuba_lif", true, false) => erase::<F, Refractory<CubaLif>, 3, 7, 11>(),
                     ("cuba_lif", false, true) => erase::<F, NextStep<CubaLif>, 3, 7, 9>(),
                     ("cuba_lif", true, true) => {
-                        erase::<F, NextStep<Refractory<CubaLif>>, 4, 7, 10>()
+                        erase::<F, NextStep<Refractory<CubaLif>>, 4, 7, 11>()
                     }
                     ("alif", false, false) => erase::<F, Alif, 2, 8, 8>(),
-                    ("alif", true, false) => erase::<F, Refractory<Alif>, 3, 8, 9>(),
+                    ("alif", true, false) => erase::<F, Refractory<Alif>, 3, 8, 10>(),
                     ("alif", false, true) => erase::<F, NextStep<Alif>, 3, 8, 8>(),
-                    ("alif", true, true) => erase::<F, NextStep<Refractory<Alif>>, 4, 8, 9>(),
+                    ("alif", true, true) => erase::<F, NextStep<Refractory<Alif>>, 4, 8, 10>(),
                     ("adlif", ..) => erase::<F, AdLif<false>, 2, 9, 10>(),
                     ("se_adlif", ..) => erase::<F, AdLif<true>, 2, 9, 10>(),
                     ("adex", false, _) if rk4 => erase::<F, AdEx<true>, 2, 11, 13>(),
-                    ("adex", true, _) if rk4 => erase::<F, Refractory<AdEx<true>>, 3, 11, 14>(),
+                    ("adex", true, _) if rk4 => erase::<F, Refractory<AdEx<true>>, 3, 11, 15>(),
                     ("adex", false, _) => erase::<F, AdEx<false>, 2, 11, 13>(),
-                    ("adex", true, _) => erase::<F, Refractory<AdEx<false>>, 3, 11, 14>(),
+                    ("adex", true, _) => erase::<F, Refractory<AdEx<false>>, 3, 11, 15>(),
                     ("izhikevich", false, _) if rk4 => erase::<F, Izhikevich<true>, 2, 6, 7>(),
                     ("izhikevich", true, _) if rk4 => {
-                        erase::<F, Refractory<Izhikevich<true>>, 3, 6, 8>()
+                        erase::<F, Refractory<Izhikevich<true>>, 3, 6, 9>()
                     }
                     ("izhikevich", false, _) => erase::<F, Izhikevich<false>, 2, 6, 7>(),
-                    ("izhikevich", true, _) => erase::<F, Refractory<Izhikevich<false>>, 3, 6, 8>(),
+                    ("izhikevich", true, _) => erase::<F, Refractory<Izhikevich<false>>, 3, 6, 9>(),
                     _ => {
                         let names: Vec<_> = models().iter().map(|s| s.name).collect();
                         return Err(Error::invalid(

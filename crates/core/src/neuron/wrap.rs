@@ -1,12 +1,16 @@
 //! What any model can be given: a refractory period, and a reset that acts one step late.
 
-use super::{AdEx, Alif, Convention, CubaIf, CubaLif, If, Izhikevich, Lif, Neuron, Reset, Spec};
+use super::{
+    AdEx, Alif, Convention, CubaIf, CubaLif, If, Izhikevich, Lif, Neuron, Reset, Spec, Waiting,
+};
 use crate::num::{Over, Real};
 use std::marker::PhantomData;
 
-/// A model with a refractory period: for `t_ref` after a spike the membrane stands still and cannot fire.
+/// A model with a refractory period: for `t_ref` after a spike it cannot fire, and the membrane stands still unless
+/// [`Waiting::Free`] lets it move on.
 ///
-/// Adds one state, the count of steps to wait, and one constant, what a spike sets it to. Other states flow on.
+/// Adds one state, the count of steps to wait, and two constants: what a spike sets it to, and whether the membrane stands
+/// still. Other states flow on.
 #[derive(Debug)]
 pub struct Refractory<M>(PhantomData<M>);
 
@@ -17,7 +21,7 @@ pub struct Refractory<M>(PhantomData<M>);
 pub struct NextStep<M>(PhantomData<M>);
 
 macro_rules! refractory {
-    ($(($($generic:tt)*) $m:ty, $s:literal + 1 = $s1:literal, $p:literal, $k:literal + 1 = $k1:literal;)*) => {$(
+    ($(($($generic:tt)*) $m:ty, $s:literal + 1 = $s1:literal, $p:literal, $k:literal + 2 = $k1:literal;)*) => {$(
         impl<$($generic)*> Neuron<$s1, $p, $k1> for Refractory<$m> {
             const SPEC: Spec = <$m as Neuron<$s, $p, $k>>::SPEC;
             const AFFINE: bool = false;
@@ -26,7 +30,12 @@ macro_rules! refractory {
                 let inner = <$m>::discretise(p, convention, reset, h);
                 // One more than the steps to wait, because the count is lowered before it is looked at.
                 let count = C::c((p[$p - 1].value() / h.value()).round() + 1.0);
-                std::array::from_fn(|i| if i < $k { inner[i] } else { count })
+                let held = C::c(f64::from(u8::from(convention.waiting == Waiting::Held)));
+                std::array::from_fn(|i| match i {
+                    _ if i < $k => inner[i],
+                    $k => count,
+                    _ => held,
+                })
             }
 
             #[inline(always)]
@@ -46,7 +55,8 @@ macro_rules! refractory {
                 let (inner, left) = parts::<R, $s, $s1>(s);
                 let left = R::select(waits::<C, R>(left), left - C::c(1.0), left);
                 let mut next = <$m>::advance(head::<C, $k, $k1>(k), inner, x, w, before);
-                next[0] = R::select(waits::<C, R>(left), inner[0], next[0]);
+                let held = waits::<C, R>(R::lift(k[$k + 1])) & waits::<C, R>(left);
+                next[0] = R::select(held, inner[0], next[0]);
                 join::<R, $s, $s1>(next, left)
             }
 
@@ -118,7 +128,7 @@ macro_rules! next_step {
     )*};
 }
 
-/// Whether a count of steps has not run out.
+/// Whether a count of steps has not run out, or a switch is on.
 #[inline(always)]
 fn waits<C: Real, R: Over<C>>(left: R) -> bool {
     R::lift(C::c(0.5)).below(left)
@@ -142,13 +152,13 @@ fn head<C, const K: usize, const K1: usize>(k: &[C; K1]) -> &[C; K] {
 }
 
 refractory! {
-    () If, 1 + 1 = 2, 5, 4 + 1 = 5;
-    () Lif, 1 + 1 = 2, 6, 6 + 1 = 7;
-    () CubaIf, 2 + 1 = 3, 5, 7 + 1 = 8;
-    () CubaLif, 2 + 1 = 3, 7, 9 + 1 = 10;
-    () Alif, 2 + 1 = 3, 8, 8 + 1 = 9;
-    (const RK4: bool) AdEx<RK4>, 2 + 1 = 3, 11, 13 + 1 = 14;
-    (const RK4: bool) Izhikevich<RK4>, 2 + 1 = 3, 6, 7 + 1 = 8;
+    () If, 1 + 1 = 2, 5, 4 + 2 = 6;
+    () Lif, 1 + 1 = 2, 6, 6 + 2 = 8;
+    () CubaIf, 2 + 1 = 3, 5, 7 + 2 = 9;
+    () CubaLif, 2 + 1 = 3, 7, 9 + 2 = 11;
+    () Alif, 2 + 1 = 3, 8, 8 + 2 = 10;
+    (const RK4: bool) AdEx<RK4>, 2 + 1 = 3, 11, 13 + 2 = 15;
+    (const RK4: bool) Izhikevich<RK4>, 2 + 1 = 3, 6, 7 + 2 = 9;
 }
 
 next_step! {
@@ -157,9 +167,9 @@ next_step! {
     () CubaIf, 2 + 1 = 3, 5, 7;
     () CubaLif, 2 + 1 = 3, 7, 9;
     () Alif, 2 + 1 = 3, 8, 8;
-    () Refractory<If>, 2 + 1 = 3, 5, 5;
-    () Refractory<Lif>, 2 + 1 = 3, 6, 7;
-    () Refractory<CubaIf>, 3 + 1 = 4, 5, 8;
-    () Refractory<CubaLif>, 3 + 1 = 4, 7, 10;
-    () Refractory<Alif>, 3 + 1 = 4, 8, 9;
+    () Refractory<If>, 2 + 1 = 3, 5, 6;
+    () Refractory<Lif>, 2 + 1 = 3, 6, 8;
+    () Refractory<CubaIf>, 3 + 1 = 4, 5, 9;
+    () Refractory<CubaLif>, 3 + 1 = 4, 7, 11;
+    () Refractory<Alif>, 3 + 1 = 4, 8, 10;
 }

@@ -75,6 +75,39 @@ impl<R: Float> Input<R> {
         })
     }
 
+    /// Some of the steps of a sample, by itself; both are there.
+    pub(crate) fn part(&self, sample: usize, steps: Range<usize>) -> Self {
+        let count = steps.len();
+        match self {
+            Self::Spikes(s) => {
+                let mut part = Spikes::builder(1, count, s.width);
+                steps.for_each(|t| part.push_row(s.row(sample, t).iter().copied()));
+                Self::Spikes(part)
+            }
+            Self::Current { samples, data, .. } => {
+                let width = data.len() / samples;
+                Self::Current {
+                    samples: 1,
+                    steps: count,
+                    data: data[sample * width..][..width].to_vec(),
+                }
+            }
+            Self::Currents {
+                samples,
+                steps: all,
+                data,
+            } => {
+                let width = data.len() / (samples * all);
+                let first = (sample * all + steps.start) * width;
+                Self::Currents {
+                    samples: 1,
+                    steps: count,
+                    data: data[first..][..count * width].to_vec(),
+                }
+            }
+        }
+    }
+
     /// Spikes that go in; none of a current.
     pub fn spikes(&self) -> usize {
         match self {

@@ -48,7 +48,7 @@ impl<R: Lanes> Cells<R> {
 
 impl<R: Lanes> Pass<'_, R> {
     #[inline(always)]
-    fn rules(&self) -> Rules {
+    pub fn rules(&self) -> Rules {
         let c = &self.net.spec.convention;
         Rules {
             before: c.arrivals == Arrivals::BeforeFlow,
@@ -70,7 +70,7 @@ impl<R: Lanes> Pass<'_, R> {
 
     /// Whether the tape holds current and pulse besides the states.
     #[inline]
-    fn keeps_inputs(&self, p: &Population<R>) -> bool {
+    pub fn keeps_inputs(&self, p: &Population<R>) -> bool {
         !p.affine || p.trained
     }
 

@@ -74,6 +74,7 @@ pub fn fine_tune(task: &Task<'_>) -> Result<Report> {
         batch: args.batch,
         rule: Rule::Bptt,
         wake: 0.0,
+        eprop: Default::default(),
         objective: Loss::LastCrossEntropy.into(),
         optimizer: OptimizerSpec {
             algorithm: Algorithm::AdamW,

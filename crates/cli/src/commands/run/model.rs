@@ -120,6 +120,7 @@ pub fn checkpoint(net: Network<f32>, loss: Loss, folder: &Path) -> Result<()> {
         batch: 1,
         rule: Rule::Bptt,
         wake: 0.0,
+        eprop: Default::default(),
         objective: loss.into(),
         optimizer: OptimizerSpec::default(),
     };
