@@ -17,14 +17,16 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 18] = embedded![
+const RECIPES: [(&str, &str); 20] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
+    "digits-stdp",
     "mnist-direct",
     "mnist-latency",
     "mnist-first-spike",
     "mnist-latency-eventprop",
+    "mnist-diehl-cook",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",

@@ -18,11 +18,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rule = Pair {
         a_plus: 0.01 * max,
         a_minus: 0.0105 * max,
-        weight: Weight { max, ..Weight::default() },
+        weight: Weight {
+            max,
+            ..Weight::default()
+        },
         ..Pair::default()
     };
     let mut rng = Rng::new(seed, 0, Purpose::Weights, 0);
-    let weights = (0..model.inputs * model.neurons).map(|_| max * rng.uniform()).collect();
+    let weights = (0..model.inputs * model.neurons)
+        .map(|_| max * rng.uniform())
+        .collect();
     let start = Instant::now();
     let out = model.run(rule, weights, seed, |_, _, _| ())?;
     let took = start.elapsed().as_secs_f64();

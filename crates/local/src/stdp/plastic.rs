@@ -122,15 +122,19 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
     #[inline(always)]
     pub fn pre(&mut self, i: usize, t: f64, arrivals: &mut [[f64; LANES]]) {
         let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
-        let x = self.pre.read(i, &fx);
+        let (x, rule) = (self.pre.read(i, &fx), self.rule);
         for (b, sums) in arrivals.iter_mut().enumerate() {
             let tile = &mut self.tiles[b * self.inputs + i];
-            let post = self.post.values.each_ref().map(|v| &v[b * LANES..][..LANES]);
-            for j in 0..LANES {
-                sums[j] += tile[j];
+            let post = self
+                .post
+                .values
+                .each_ref()
+                .map(|v| &v[b * LANES..][..LANES]);
+            *sums = std::array::from_fn(|j| sums[j] + tile[j]);
+            *tile = std::array::from_fn(|j| {
                 let y = std::array::from_fn(|k| post[k][j] * fy[k]);
-                tile[j] = self.rule.pre(tile[j], &x, &y);
-            }
+                rule.pre(tile[j], &x, &y)
+            });
         }
         self.pre.mark(i, &fx, |x| self.rule.pairing().mark(x));
     }
@@ -141,9 +145,14 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
         let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
         let y = self.post.read(j, &fy);
         let column = &mut self.tiles[j / LANES * self.inputs..][..self.inputs];
+        let (pre, rule) = (
+            self.pre.values.each_ref().map(|v| &v[..column.len()]),
+            self.rule,
+        );
+        let lane = j % LANES;
         for (i, tile) in column.iter_mut().enumerate() {
-            let w = &mut tile[j % LANES];
-            *w = self.rule.post(*w, &self.pre.read(i, &fx), &y);
+            let x = std::array::from_fn(|k| pre[k][i] * fx[k]);
+            tile[lane] = rule.post(tile[lane], &x, &y);
         }
         self.post.mark(j, &fy, |y| self.rule.pairing().mark(y));
     }

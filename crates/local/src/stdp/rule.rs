@@ -82,5 +82,10 @@ pub(super) fn check_tau(name: &str, tau: f64) -> Result<()> {
     if tau > 0.0 && tau.is_finite() {
         return Ok(());
     }
-    Err(Error::invalid("time constant", name, "a number of seconds above 0", tau))
+    Err(Error::invalid(
+        "time constant",
+        name,
+        "a number of seconds above 0",
+        tau,
+    ))
 }

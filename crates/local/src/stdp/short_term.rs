@@ -54,7 +54,11 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { x: 1.0, u: 0.0, at: 0.0 }
+        Self {
+            x: 1.0,
+            u: 0.0,
+            at: 0.0,
+        }
     }
 }
 
@@ -65,10 +69,19 @@ impl ShortTerm {
     /// A share that is not within 0 and 1; a time constant that is none.
     pub fn check(&self) -> Result<()> {
         if !(self.utility > 0.0 && self.utility <= 1.0) {
-            return Err(Error::invalid("utility", "short-term plasticity", "above 0, at most 1", self.utility));
+            return Err(Error::invalid(
+                "utility",
+                "short-term plasticity",
+                "above 0, at most 1",
+                self.utility,
+            ));
         }
         check_tau("tau_rec", self.tau_rec)?;
-        if self.tau_facil == 0.0 { Ok(()) } else { check_tau("tau_facil", self.tau_facil) }
+        if self.tau_facil == 0.0 {
+            Ok(())
+        } else {
+            check_tau("tau_facil", self.tau_facil)
+        }
     }
 
     /// A spike at `t` seconds: what it releases, by which its weight is multiplied.
@@ -89,7 +102,11 @@ impl ShortTerm {
 
     fn flow(&self, s: &mut Resources, h: f64) {
         s.x = 1.0 + (s.x - 1.0) * (-h / self.tau_rec).exp();
-        s.u *= if self.tau_facil > 0.0 { (-h / self.tau_facil).exp() } else { 0.0 };
+        s.u *= if self.tau_facil > 0.0 {
+            (-h / self.tau_facil).exp()
+        } else {
+            0.0
+        };
     }
 
     fn release(&self, s: &mut Resources) -> f64 {

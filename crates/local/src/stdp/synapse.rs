@@ -40,10 +40,23 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Synapse<R, P, Q> {
     /// A spike of the presynaptic neuron, of the postsynaptic one, or of both, reaches the synapse at `t` seconds, which go up.
     pub fn at(&mut self, t: f64, pre: bool, post: bool, coincident: Coincident) {
         let h = t - self.now;
-        fade(&mut self.x, &self.rule.tau_pre().map(|tau| (-h / tau).exp()));
-        fade(&mut self.y, &self.rule.tau_post().map(|tau| (-h / tau).exp()));
+        fade(
+            &mut self.x,
+            &self.rule.tau_pre().map(|tau| (-h / tau).exp()),
+        );
+        fade(
+            &mut self.y,
+            &self.rule.tau_post().map(|tau| (-h / tau).exp()),
+        );
         self.now = t;
-        meet(&self.rule, &mut self.weight, &mut self.x, &mut self.y, [pre, post], coincident);
+        meet(
+            &self.rule,
+            &mut self.weight,
+            &mut self.x,
+            &mut self.y,
+            [pre, post],
+            coincident,
+        );
     }
 
     /// The weight after two trains of spikes, in seconds.
@@ -52,7 +65,10 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Synapse<R, P, Q> {
     /// A rule that makes no sense; times that do not go up; a delay below 0.
     pub fn run(rule: R, timing: Timing, weight: f64, pre: &[f64], post: &[f64]) -> Result<f64> {
         rule.check()?;
-        for (name, delay, times) in [("pre", timing.axonal, pre), ("post", timing.dendritic, post)] {
+        for (name, delay, times) in [
+            ("pre", timing.axonal, pre),
+            ("post", timing.dendritic, post),
+        ] {
             if !times.windows(2).all(|t| t[0] < t[1]) || !times.iter().all(|t| t.is_finite()) {
                 return Err(Error::invalid("spikes", name, "times that go up", "others"));
             }
@@ -113,7 +129,14 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Clocked<R, P, Q> {
     pub fn step(&mut self, pre: bool, post: bool, coincident: Coincident) {
         fade(&mut self.x, &self.decay_x);
         fade(&mut self.y, &self.decay_y);
-        meet(&self.rule, &mut self.weight, &mut self.x, &mut self.y, [pre, post], coincident);
+        meet(
+            &self.rule,
+            &mut self.weight,
+            &mut self.x,
+            &mut self.y,
+            [pre, post],
+            coincident,
+        );
     }
 }
 

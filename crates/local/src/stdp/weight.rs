@@ -57,7 +57,8 @@ impl Weight {
     /// No range; an infinite one of which a share is wanted; an exponent below 0.
     pub fn check(&self) -> Result<()> {
         let Self { min, max, .. } = *self;
-        let wrong = |expected: &str, got: String| Err(Error::invalid("weight", "rule", expected, got));
+        let wrong =
+            |expected: &str, got: String| Err(Error::invalid("weight", "rule", expected, got));
         if min.is_nan() || max.is_nan() || min >= max {
             return wrong("min below max", format!("{min} and {max}"));
         }
@@ -66,7 +67,10 @@ impl Weight {
         }
         match self.dependence {
             Dependence::Power { mu_plus, mu_minus } if !(mu_plus >= 0.0 && mu_minus >= 0.0) => {
-                wrong("exponents of at least 0", format!("{mu_plus} and {mu_minus}"))
+                wrong(
+                    "exponents of at least 0",
+                    format!("{mu_plus} and {mu_minus}"),
+                )
             }
             _ => Ok(()),
         }
@@ -97,6 +101,7 @@ impl Weight {
     /// The weight within its bounds.
     #[inline(always)]
     pub fn clip(&self, w: f64) -> f64 {
-        w.max(self.min).min(self.max)
+        let w = if w < self.min { self.min } else { w };
+        if w > self.max { self.max } else { w }
     }
 }

@@ -96,7 +96,10 @@ mod tests {
         for (i, p) in [0.0, 0.125, 0.5, 1.0].into_iter().enumerate() {
             let error = (p * (1.0 - p) / rounds as f64).sqrt();
             for c in counts[i] {
-                assert!((f64::from(c) / rounds as f64 - p).abs() <= 5.0 * error, "{i} {c}");
+                assert!(
+                    (f64::from(c) / rounds as f64 - p).abs() <= 5.0 * error,
+                    "{i} {c}"
+                );
             }
         }
     }

@@ -83,7 +83,11 @@ impl<'a> Neurons<'a> {
     /// Prepares the experiment's step.
     pub fn new(of: &'a DiehlCook) -> Self {
         let decay = |tau: f64| (-of.dt / tau).exp();
-        let left = |tau: f64| (0..=of.steps()).map(|n| decay(tau).powi(n as i32)).collect();
+        let left = |tau: f64| {
+            (0..=of.steps())
+                .map(|n| decay(tau).powi(n as i32))
+                .collect()
+        };
         Self {
             of,
             stdp: of.stdp,
@@ -146,7 +150,11 @@ impl<'a> Neurons<'a> {
                 *g += w;
             }
         }
-        let blow = if s.winner.is_some() { of.inhibition as f32 } else { 0.0 };
+        let blow = if s.winner.is_some() {
+            of.inhibition as f32
+        } else {
+            0.0
+        };
         for g in &mut s.g_i {
             *g = *g * k.inhibition + blow;
         }
@@ -215,7 +223,12 @@ impl State {
         for g in [&mut self.g_e, &mut self.g_i] {
             g.fill(0.0);
         }
-        for marks in [&mut self.wait, &mut self.counts, &mut self.pre, &mut self.post] {
+        for marks in [
+            &mut self.wait,
+            &mut self.counts,
+            &mut self.pre,
+            &mut self.post,
+        ] {
             marks.fill(0);
         }
         self.winner = None;

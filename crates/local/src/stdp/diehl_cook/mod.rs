@@ -6,6 +6,7 @@ mod vote;
 
 use super::{AdaptiveThreshold, Pair, Pairing, Rule};
 use crate::{Data, Error, Experiment, Log, Result, Set};
+use cortado_base::rng::{Purpose, Rng};
 use input::{Kind, Spikes, stream};
 use layer::{Layer, Neurons};
 use rayon::prelude::*;
@@ -134,14 +135,25 @@ impl DiehlCook {
     }
 
     fn check(&self, data: &Data<'_>) -> Result<()> {
-        let wrong = |what, expected: &str, got: String| Err(Error::invalid(what, "learn", expected, got));
-        let times = [self.dt, self.tau_mem, self.tau_excitation, self.tau_inhibition, self.theta.tau];
+        let wrong =
+            |what, expected: &str, got: String| Err(Error::invalid(what, "learn", expected, got));
+        let times = [
+            self.dt,
+            self.tau_mem,
+            self.tau_excitation,
+            self.tau_inhibition,
+            self.theta.tau,
+        ];
         if !times.iter().all(|&t| t > 0.0 && t.is_finite()) {
             return wrong("times", "seconds above 0", format!("{times:?}"));
         }
         let steps = self.duration / self.dt;
         if !(1.0..=1e6).contains(&steps) || (steps - steps.round()).abs() > 1e-6 {
-            return wrong("duration", "a whole number of steps, a million at most", steps.to_string());
+            return wrong(
+                "duration",
+                "a whole number of steps, a million at most",
+                steps.to_string(),
+            );
         }
         if self.neurons == 0 || self.passes == 0 || self.attempts == 0 || self.report == 0 {
             let expected = "at least 1 of neurons, passes, attempts and report";
@@ -164,14 +176,27 @@ impl DiehlCook {
     }
 
     /// Spikes of all neurons for each image of a set; no weight changes.
-    fn show(&self, layer: &Layer, set: &Set<'_>, range: std::ops::Range<usize>, seed: u64, kind: Kind) -> Vec<Vec<u32>> {
+    fn show(
+        &self,
+        layer: &Layer,
+        set: &Set<'_>,
+        range: std::ops::Range<usize>,
+        seed: u64,
+        kind: Kind,
+    ) -> Vec<Vec<u32>> {
         let neurons = Neurons::new(self);
         let inputs = set.sample(0).len();
         let fresh = || (neurons.state(inputs), Spikes::default());
         let one = |(s, spikes): &mut _, i: usize| {
-            self.present(set.sample(i), s, spikes, |attempt| stream(seed, kind, i, 0, attempt), |s, spikes| {
-                neurons.look(layer, s, spikes);
-            });
+            self.present(
+                set.sample(i),
+                s,
+                spikes,
+                |attempt| stream(seed, kind, i, 0, attempt),
+                |s, spikes| {
+                    neurons.look(layer, s, spikes);
+                },
+            );
             s.counts.clone()
         };
         range.into_par_iter().map_init(fresh, one).collect()
@@ -183,7 +208,7 @@ impl DiehlCook {
         image: &[f32],
         s: &mut layer::State,
         spikes: &mut Spikes,
-        stream: impl Fn(usize) -> cortado_base::rng::Rng,
+        stream: impl Fn(usize) -> Rng,
         mut show: impl FnMut(&mut layer::State, &Spikes),
     ) -> usize {
         for attempt in 0..self.attempts {
@@ -212,10 +237,17 @@ impl Block {
         let images = self.labels.len().max(1) as f64;
         let spikes: u32 = self.counts.iter().flatten().sum();
         let n = layer.theta.len();
-        let silent = (0..n).filter(|&j| self.counts.iter().all(|c| c[j] == 0)).count();
+        let silent = (0..n)
+            .filter(|&j| self.counts.iter().all(|c| c[j] == 0))
+            .count();
         let mean = layer.theta.iter().sum::<f64>() / n as f64;
         let square = layer.theta.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / n as f64;
-        let pairs = || self.labels.iter().copied().zip(self.counts.iter().map(Vec::as_slice));
+        let pairs = || {
+            self.labels
+                .iter()
+                .copied()
+                .zip(self.counts.iter().map(Vec::as_slice))
+        };
         let accuracy = before.map(|b| share(pairs(), |c| b.class_mean(c)));
         let line = json!({
             "spikes_per_image": f64::from(spikes) / images,
@@ -260,8 +292,11 @@ impl Experiment for DiehlCook {
         let (mut s, mut spikes) = (neurons.state(inputs), Spikes::default());
         let (mut block, mut before, mut last) = (Block::default(), None, json!({}));
         for pass in 0..self.passes {
-            for i in 0..images {
-                let left = 1.0 - (pass * images + i) as f64 / (self.passes * images) as f64;
+            let mut order: Vec<usize> = (0..images).collect();
+            Rng::new(seed, 0, Purpose::Shuffle, pass as u64).shuffle(&mut order);
+            for (n, &i) in order.iter().enumerate() {
+                let done = pass * images + n;
+                let left = 1.0 - done as f64 / (self.passes * images) as f64;
                 neurons.stdp = self.stdp.times((left / self.cooling).min(1.0));
                 layer.scale(self.weight_sum);
                 let shown = self.present(
@@ -278,26 +313,36 @@ impl Experiment for DiehlCook {
                 block.shown += shown;
                 block.counts.push(s.counts.clone());
                 block.labels.push(train.labels[i]);
-                let done = pass * images + i + 1;
-                if block.labels.len() == self.report || done == self.passes * images {
+                if block.labels.len() == self.report || done + 1 == self.passes * images {
                     let (mut line, labels) = block.line(&layer, data.classes, before.as_ref());
                     last = line.clone();
-                    line["images"] = json!(done);
+                    line["images"] = json!(done + 1);
                     log(line)?;
                     (block, before) = (Block::default(), Some(labels));
                 }
             }
         }
         layer.scale(self.weight_sum);
+        // Images are numbered as they stand in the data.
         let from = match self.label_images {
             0 => 0,
             n => images.saturating_sub(n),
         };
         let known = self.show(&layer, train, from..images, seed, Kind::Label);
         let pairs = train.labels[from..images].iter().copied();
-        let labels = Labels::new(data.classes, self.neurons, pairs.zip(known.iter().map(Vec::as_slice)));
+        let labels = Labels::new(
+            data.classes,
+            self.neurons,
+            pairs.zip(known.iter().map(Vec::as_slice)),
+        );
         let seen = self.show(&layer, &data.test, 0..data.test.len(), seed, Kind::Test);
-        let pairs = || data.test.labels.iter().copied().zip(seen.iter().map(Vec::as_slice));
+        let pairs = || {
+            data.test
+                .labels
+                .iter()
+                .copied()
+                .zip(seen.iter().map(Vec::as_slice))
+        };
         let accuracy = share(pairs(), |c| labels.class_mean(c));
         Ok(json!({
             "metric": accuracy,

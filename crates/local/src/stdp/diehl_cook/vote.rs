@@ -13,7 +13,11 @@ pub struct Labels {
 
 impl Labels {
     /// From the spikes of all neurons for images of known class.
-    pub fn new<'a>(classes: usize, neurons: usize, shown: impl Iterator<Item = (u32, &'a [u32])>) -> Self {
+    pub fn new<'a>(
+        classes: usize,
+        neurons: usize,
+        shown: impl Iterator<Item = (u32, &'a [u32])>,
+    ) -> Self {
         let mut mean = vec![vec![0.0; neurons]; classes];
         let mut images = vec![0.0f64; classes];
         for (label, counts) in shown {
@@ -31,7 +35,11 @@ impl Labels {
         for &c in &class {
             count[c] += 1.0;
         }
-        Self { mean, class, neurons: count }
+        Self {
+            mean,
+            class,
+            neurons: count,
+        }
     }
 
     /// The class whose neurons fire most on the mean (`diehl2015`).
@@ -49,9 +57,19 @@ impl Labels {
         let share: Vec<f64> = counts
             .iter()
             .enumerate()
-            .map(|(j, &c)| if c > 0 && total(j) > 0.0 { f64::from(c) / total(j) } else { 0.0 })
+            .map(|(j, &c)| {
+                if c > 0 && total(j) > 0.0 {
+                    f64::from(c) / total(j)
+                } else {
+                    0.0
+                }
+            })
             .collect();
-        largest(self.mean.iter().map(|row| row.iter().zip(&share).map(|(m, s)| m * s).sum()))
+        largest(
+            self.mean
+                .iter()
+                .map(|row| row.iter().zip(&share).map(|(m, s)| m * s).sum()),
+        )
     }
 }
 
