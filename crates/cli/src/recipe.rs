@@ -17,15 +17,17 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 22] = embedded![
+const RECIPES: [(&str, &str); 24] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
+    "digits-stdp",
     "mnist-direct",
     "mnist-latency",
     "mnist-first-spike",
     "mnist-latency-eventprop",
     "mnist-eprop",
+    "mnist-diehl-cook",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",

@@ -186,6 +186,7 @@ fn brute(net: &Network<f32>, input: &Input<f32>, dense: &Dense) -> (Vec<Counts>,
                 }
             }
             NodeKind::MaxPool2d(w) => pool(&source, w, |x| x.iter().copied().fold(0.0, f32::max)),
+            NodeKind::GatedMaxPool2d(_) => panic!("none is drawn"),
             NodeKind::SumPool2d(w) => pool(&source, w, |x| x.iter().sum()),
             NodeKind::AvgPool2d(w) => pool(&source, w, |x| {
                 x.iter().sum::<f32>() * (1.0 / x.len() as f32)

@@ -1,26 +1,28 @@
-//! Spike-timing-dependent plasticity.
+//! Spike-timing-dependent plasticity: how much a synapse changes by when the neurons on both sides fire.
+//!
+//! A rule is a file that reads like its paper: [`Pair`], [`Triplet`]; it says what a spike does to a weight, given the traces of
+//! both neurons ([`Rule`]). The same rule runs a [`Synapse`] from spike to spike, a [`Clocked`] one step by step, and the weights of a
+//! whole projection ([`Plastic`], [`Driven`]). [`ShortTerm`] is the plasticity that fades within a second. What keeps neurons
+//! from firing always or never is [`AdaptiveThreshold`] and [`scale`]. [`DiehlCook`] makes of it neurons that learn digits.
 
-use crate::{Data, Experiment, Log, Result};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+mod diehl_cook;
+mod driven;
+mod homeostasis;
+mod pair;
+mod plastic;
+mod rule;
+mod short_term;
+mod synapse;
+mod triplet;
+mod weight;
 
-/// Neurons that inhibit each other learn digits (`diehl2015`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DiehlCook {}
-
-impl Default for DiehlCook {
-    fn default() -> Self {
-        Self {}
-    }
-}
-
-impl Experiment for DiehlCook {
-    fn wants_data(&self) -> bool {
-        true
-    }
-
-    fn run(&self, seed: u64, _: Option<&Data<'_>>, _: Log<'_>) -> Result<Value> {
-        Ok(json!({ "metric": 0.0, "metric_name": "none", "seed": seed }))
-    }
-}
+pub use diehl_cook::DiehlCook;
+pub use driven::{Driven, Outcome};
+pub use homeostasis::{AdaptiveThreshold, scale};
+pub use pair::Pair;
+pub use plastic::Plastic;
+pub use rule::{Coincident, Pairing, Rule, Timing};
+pub use short_term::{Resources, ShortTerm};
+pub use synapse::{Clocked, Synapse};
+pub use triplet::Triplet;
+pub use weight::{Dependence, Weight};

@@ -1,0 +1,159 @@
+//! A projection whose weights learn from the spikes on both sides.
+
+use super::Rule;
+
+/// A trace decays by this many time constants, `e^-40`, before its unit is changed.
+const FAR: f64 = 40.0;
+
+/// Traces of many neurons.
+///
+/// A trace is kept as it would have been at one common moment, so that time passing costs nothing: a spike now adds `e^(t / tau)`
+/// to it, and reading it multiplies by `e^(-t / tau)`.
+#[derive(Clone, Debug)]
+struct Traces<const N: usize> {
+    tau: [f64; N],
+    /// `[trace][neuron]`.
+    values: [Vec<f64>; N],
+    /// The common moment, in seconds.
+    origin: f64,
+}
+
+impl<const N: usize> Traces<N> {
+    fn new(tau: [f64; N], neurons: usize) -> Self {
+        Self {
+            tau,
+            values: std::array::from_fn(|_| vec![0.0; neurons]),
+            origin: 0.0,
+        }
+    }
+
+    /// What the values are multiplied by at `t`.
+    #[inline(always)]
+    fn factors(&mut self, t: f64) -> [f64; N] {
+        let h = t - self.origin;
+        if self.tau.iter().any(|tau| h > FAR * tau) {
+            for (values, tau) in self.values.iter_mut().zip(self.tau) {
+                let fade = (-h / tau).exp();
+                values.iter_mut().for_each(|v| *v *= fade);
+            }
+            self.origin = t;
+            return [1.0; N];
+        }
+        self.tau.map(|tau| (-h / tau).exp())
+    }
+
+    #[inline(always)]
+    fn read(&self, i: usize, factors: &[f64; N]) -> [f64; N] {
+        std::array::from_fn(|k| self.values[k][i] * factors[k])
+    }
+
+    #[inline(always)]
+    fn mark(&mut self, i: usize, factors: &[f64; N], mark: impl Fn(f64) -> f64) {
+        for k in 0..N {
+            self.values[k][i] = mark(self.values[k][i] * factors[k]) / factors[k];
+        }
+    }
+}
+
+/// Neurons of a tile: what a line of the cache holds of their weights.
+const LANES: usize = 8;
+
+/// Numbers of all neurons, tile by tile; those behind the last neuron mean nothing.
+pub type Tiles = Vec<[f64; LANES]>;
+
+/// Weights from `inputs` onto `neurons` that follow a rule; a spike costs a row or a column of them, time costs nothing.
+///
+/// Where spikes of both sides come at once, those that are told first come first.
+///
+/// ```
+/// use cortado_local::stdp::{Pair, Plastic};
+/// let mut w = Plastic::new(Pair::default(), 2, &[0.5; 6]);
+/// let mut arrivals = w.arrivals();
+/// w.pre(1, 0.0, &mut arrivals);
+/// w.post(0, 20e-3);
+/// assert_eq!(arrivals[0][..2], [0.5, 0.5]);
+/// assert!((w.weights()[2] - 0.5 - 0.01 * (-1f64).exp()).abs() < 1e-15);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Plastic<R, const P: usize, const Q: usize> {
+    /// `[tile][input][neuron]`: rows and columns are both runs of whole lines.
+    tiles: Tiles,
+    rule: R,
+    neurons: usize,
+    inputs: usize,
+    pre: Traces<P>,
+    post: Traces<Q>,
+}
+
+impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
+    /// Weights `[inputs][neurons]` that have seen no spike.
+    pub fn new(rule: R, neurons: usize, weights: &[f64]) -> Self {
+        let inputs = weights.len().checked_div(neurons).unwrap_or(0);
+        let count = neurons.div_ceil(LANES);
+        let mut tiles = vec![[0.0; LANES]; count * inputs];
+        for (i, row) in weights.chunks_exact(neurons.max(1)).enumerate() {
+            for (j, &w) in row.iter().enumerate() {
+                tiles[j / LANES * inputs + i][j % LANES] = w;
+            }
+        }
+        Self {
+            rule,
+            neurons,
+            inputs,
+            pre: Traces::new(rule.tau_pre(), inputs),
+            post: Traces::new(rule.tau_post(), count * LANES),
+            tiles,
+        }
+    }
+
+    /// The weights `[inputs][neurons]`.
+    pub fn weights(&self) -> Vec<f64> {
+        let of = |i: usize, j: usize| self.tiles[j / LANES * self.inputs + i][j % LANES];
+        let row = |i| (0..self.neurons).map(move |j| of(i, j));
+        (0..self.inputs).flat_map(row).collect()
+    }
+
+    /// Room for what arrives at the neurons.
+    pub fn arrivals(&self) -> Tiles {
+        vec![[0.0; LANES]; self.neurons.div_ceil(LANES)]
+    }
+
+    /// A spike of input `i` at `t` seconds: adds its weights, as they were when it came, to what arrives at the neurons.
+    #[inline(always)]
+    pub fn pre(&mut self, i: usize, t: f64, arrivals: &mut [[f64; LANES]]) {
+        let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
+        let (x, rule) = (self.pre.read(i, &fx), self.rule);
+        for (b, sums) in arrivals.iter_mut().enumerate() {
+            let tile = &mut self.tiles[b * self.inputs + i];
+            let post = self
+                .post
+                .values
+                .each_ref()
+                .map(|v| &v[b * LANES..][..LANES]);
+            *sums = std::array::from_fn(|j| sums[j] + tile[j]);
+            *tile = std::array::from_fn(|j| {
+                let y = std::array::from_fn(|k| post[k][j] * fy[k]);
+                rule.pre(tile[j], &x, &y)
+            });
+        }
+        self.pre.mark(i, &fx, |x| self.rule.pairing().mark(x));
+    }
+
+    /// A spike of neuron `j` at `t` seconds.
+    #[inline(always)]
+    pub fn post(&mut self, j: usize, t: f64) {
+        let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
+        let y = self.post.read(j, &fy);
+        let column = &mut self.tiles[j / LANES * self.inputs..][..self.inputs];
+        let (pre, rule) = (
+            self.pre.values.each_ref().map(|v| &v[..column.len()]),
+            self.rule,
+        );
+        let lane = j % LANES;
+        for (i, tile) in column.iter_mut().enumerate() {
+            let x = std::array::from_fn(|k| pre[k][i] * fx[k]);
+            tile[lane] = rule.post(tile[lane], &x, &y);
+        }
+        self.post.mark(j, &fy, |y| self.rule.pairing().mark(y));
+    }
+}
