@@ -270,12 +270,15 @@ fn constants(fast: bool, h: f64) -> [f32; 7] {
 
 /// Two steps of `k` under a constant current.
 fn advance(k: &[f32; 7], v: &mut [f32], u: &mut [f32], drive: &[f32]) {
-    f32::vectorize(|| {
-        for ((v, u), &x) in v.iter_mut().zip(u).zip(drive) {
-            let half = Izhikevich::<false>::flow(k, [*v, *u], x);
-            [*v, *u] = Izhikevich::<false>::flow(k, half, x);
-        }
-    });
+    f32::vectorize(
+        #[inline(always)]
+        || {
+            for ((v, u), &x) in v.iter_mut().zip(u).zip(drive) {
+                let half = Izhikevich::<false>::flow(k, [*v, *u], x);
+                [*v, *u] = Izhikevich::<false>::flow(k, half, x);
+            }
+        },
+    );
 }
 
 impl Experiment for DistalReward {

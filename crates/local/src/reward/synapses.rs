@@ -78,9 +78,8 @@ impl Rule {
         ];
         let not_negative = [("tau_m", self.tau_m), ("high - low", self.high - self.low)];
         let finite = [self.a_plus, self.a_minus, self.tonic];
-        let wrong = |name: &str, expected: &str, got: f64| {
-            Err(Error::invalid("rule", name, expected, got))
-        };
+        let wrong =
+            |name: &str, expected: &str, got: f64| Err(Error::invalid("rule", name, expected, got));
         if let Some(&(name, x)) = positive.iter().find(|(_, x)| !(x.is_finite() && *x > 0.0)) {
             return wrong(name, "a positive number", x);
         }
@@ -274,13 +273,16 @@ impl<F: Float> Synapses<F> {
     fn learn(&mut self, m: F, keep: F) {
         let (low, high) = (F::of(self.rule.low), F::of(self.rule.high));
         let (w, e) = (&mut self.w, &mut self.e);
-        F::vectorize(|| {
-            for (w, e) in w.iter_mut().zip(e) {
-                let new = *w + m * *e;
-                let new = F::select(new < low, low, new);
-                *w = F::select(high < new, high, new);
-                *e = *e * keep;
-            }
-        });
+        F::vectorize(
+            #[inline(always)]
+            || {
+                for (w, e) in w.iter_mut().zip(e) {
+                    let new = *w + m * *e;
+                    let new = F::select(new < low, low, new);
+                    *w = F::select(high < new, high, new);
+                    *e = *e * keep;
+                }
+            },
+        );
     }
 }
