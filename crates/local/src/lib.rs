@@ -2,6 +2,7 @@
 //!
 //! An [`Experiment`] is what the table `learn` of a recipe says: a rule with its settings, on images or on a world of its own.
 
+pub mod conv;
 mod experiment;
 pub mod reward;
 pub mod stdp;
@@ -19,6 +20,8 @@ pub enum Learn {
     DiehlCook(stdp::DiehlCook),
     /// Reward that comes late, for one synapse among many.
     DistalReward(reward::DistalReward),
+    /// Convolutions that learn from first spikes, and a readout.
+    ConvStdp(conv::ConvStdp),
 }
 
 impl Learn {
@@ -27,6 +30,7 @@ impl Learn {
         match self {
             Self::DiehlCook(e) => e,
             Self::DistalReward(e) => e,
+            Self::ConvStdp(e) => e,
         }
     }
 }

@@ -1,26 +1,16 @@
-//! Three factors: what a synapse has done lately, and a reward.
+//! Three factors: what a synapse has done lately, and a signal for all (`fremaux2016`).
+//!
+//! ```text
+//! e' = -e / tau_e + STDP(pre, post)      what a synapse remembers: its eligibility
+//! w' = M(t) e                            M a reward, or how far it is from what was expected
+//! ```
+//!
+//! [`Synapses`] is the rule for a loop of one's own: `step` with the spikes, `reward` with what the world says.
 
-use crate::{Data, Experiment, Log, Result};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+mod baseline;
+mod distal;
+mod synapses;
 
-/// A reward that comes late finds the synapse that earned it (`izhikevich2007`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DistalReward {}
-
-impl Default for DistalReward {
-    fn default() -> Self {
-        Self {}
-    }
-}
-
-impl Experiment for DistalReward {
-    fn wants_data(&self) -> bool {
-        false
-    }
-
-    fn run(&self, seed: u64, _: Option<&Data<'_>>, _: Log<'_>) -> Result<Value> {
-        Ok(json!({ "metric": 0.0, "metric_name": "none", "seed": seed }))
-    }
-}
+pub use baseline::Baseline;
+pub use distal::DistalReward;
+pub use synapses::{Rule, Synapses};

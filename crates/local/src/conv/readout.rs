@@ -1,0 +1,151 @@
+//! A linear readout: multinomial logistic regression.
+
+use cortado::num::Float;
+use cortado_base::rng::{Purpose, Rng};
+use serde::{Deserialize, Serialize};
+
+/// How the readout learns.
+///
+/// # Equations
+/// Features are divided by the root of the mean of all their squares. `p = softmax(W x + b)`; the cross entropy plus
+/// `decay |W|^2 / 2` falls by Adam (`kingma2015`) on batches of 100, its rate down to 0 along a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Linear {
+    /// Passes.
+    pub epochs: usize,
+    /// Rate at first.
+    pub rate: f32,
+    /// Decay of weights.
+    pub decay: f32,
+}
+
+impl Default for Linear {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            rate: 1e-3,
+            decay: 1e-4,
+        }
+    }
+}
+
+/// Samples of a batch.
+const BATCH: usize = 100;
+
+/// A readout that has learned.
+#[derive(Clone, Debug)]
+pub struct Readout {
+    classes: usize,
+    scale: f32,
+    /// `[class][feature]`, the last one the bias.
+    w: Vec<Vec<f32>>,
+}
+
+impl Linear {
+    /// Learns labels of features, `[sample][feature]`.
+    pub fn fit(&self, features: &[f32], labels: &[u32], classes: usize, seed: u64) -> Readout {
+        let n = features.len() / labels.len().max(1);
+        let square: f64 = features.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let mut readout = Readout {
+            classes,
+            scale: (features.len() as f64 / square.max(f64::MIN_POSITIVE)).sqrt() as f32,
+            w: vec![vec![0.0; n + 1]; classes],
+        };
+        let mut moments = vec![vec![[0.0f32; 2]; n + 1]; classes];
+        let total = self.epochs * labels.len().div_ceil(BATCH);
+        let mut step = 0;
+        for epoch in 0..self.epochs {
+            let mut order: Vec<usize> = (0..labels.len()).collect();
+            Rng::new(seed, 100, Purpose::Shuffle, epoch as u64).shuffle(&mut order);
+            for batch in order.chunks(BATCH) {
+                let mut gradient = vec![vec![0.0f32; n + 1]; classes];
+                for &i in batch {
+                    let x = &features[i * n..(i + 1) * n];
+                    let mut p = readout.scores(x);
+                    softmax(&mut p);
+                    for (c, p) in p.iter().enumerate() {
+                        let error = p - f32::from(u8::from(labels[i] as usize == c));
+                        add(&mut gradient[c], x, error, readout.scale);
+                    }
+                }
+                let rate = self.rate * (1.0 - step as f32 / total as f32);
+                step += 1;
+                for ((w, g), m) in readout.w.iter_mut().zip(&gradient).zip(&mut moments) {
+                    self.adam(w, g, m, [rate, step as f32, batch.len() as f32]);
+                }
+            }
+        }
+        readout
+    }
+
+    fn adam(&self, w: &mut [f32], g: &[f32], m: &mut [[f32; 2]], [rate, step, n]: [f32; 3]) {
+        let (b1, b2) = (0.9f32, 0.999f32);
+        let [c1, c2] = [b1, b2].map(|b| 1.0 / (1.0 - b.powf(step)));
+        f32::vectorize(
+            #[inline(always)]
+            || {
+                for ((w, g), m) in w.iter_mut().zip(g).zip(m) {
+                    let g = g / n + self.decay * *w;
+                    *m = [b1 * m[0] + (1.0 - b1) * g, b2 * m[1] + (1.0 - b2) * g * g];
+                    *w -= rate * m[0] * c1 / ((m[1] * c2).sqrt() + 1e-8);
+                }
+            },
+        );
+    }
+}
+
+impl Readout {
+    fn scores(&self, x: &[f32]) -> Vec<f32> {
+        let one = |w: &Vec<f32>| w[x.len()] + self.scale * dot(w, x);
+        self.w.iter().map(one).collect()
+    }
+
+    /// Share of samples whose class it finds.
+    pub fn accuracy(&self, features: &[f32], labels: &[u32]) -> f64 {
+        let n = features.len() / labels.len().max(1);
+        let right = |&(i, &label): &(usize, &u32)| {
+            let scores = self.scores(&features[i * n..(i + 1) * n]);
+            let best = (0..self.classes).reduce(|a, b| if scores[b] > scores[a] { b } else { a });
+            best == Some(label as usize)
+        };
+        let hits = labels.iter().enumerate().filter(right).count();
+        hits as f64 / labels.len().max(1) as f64
+    }
+}
+
+fn softmax(x: &mut [f32]) {
+    let top = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    x.iter_mut().for_each(|x| *x = (*x - top).exp());
+    let sum: f32 = x.iter().sum();
+    x.iter_mut().for_each(|x| *x /= sum);
+}
+
+/// Sixteen sums side by side, in an order that does not depend on the processor.
+fn dot(w: &[f32], x: &[f32]) -> f32 {
+    f32::vectorize(
+        #[inline(always)]
+        || {
+            let mut sums = [0.0f32; 16];
+            let (w, tail_w) = w[..x.len()].as_chunks::<16>();
+            let (x, tail_x) = x.as_chunks::<16>();
+            for (w, x) in w.iter().zip(x) {
+                for i in 0..16 {
+                    sums[i] += w[i] * x[i];
+                }
+            }
+            let tail: f32 = tail_w.iter().zip(tail_x).map(|(w, x)| w * x).sum();
+            sums.iter().sum::<f32>() + tail
+        },
+    )
+}
+
+/// `g += error (scale x, 1)`.
+fn add(g: &mut [f32], x: &[f32], error: f32, scale: f32) {
+    let by = error * scale;
+    f32::vectorize(
+        #[inline(always)]
+        || g.iter_mut().zip(x).for_each(|(g, x)| *g += by * x),
+    );
+    g[x.len()] += error;
+}
