@@ -17,7 +17,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 18] = embedded![
+const RECIPES: [(&str, &str); 21] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
@@ -35,7 +35,10 @@ const RECIPES: [(&str, &str); 18] = embedded![
     "fsdd-eventprop-delays",
     "braille",
     "ecg-rpeak",
-    "shd"
+    "shd",
+    "mnist-conv-stdp",
+    "mnist-r-stdp",
+    "distal-reward"
 ];
 
 /// An experiment.
