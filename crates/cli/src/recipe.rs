@@ -17,7 +17,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 24] = embedded![
+const RECIPES: [(&str, &str); 27] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
@@ -41,7 +41,10 @@ const RECIPES: [(&str, &str); 24] = embedded![
     "eprop-evidence",
     "braille",
     "ecg-rpeak",
-    "shd"
+    "shd",
+    "mnist-conv-stdp",
+    "mnist-r-stdp",
+    "distal-reward"
 ];
 
 /// An experiment.

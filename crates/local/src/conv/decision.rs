@@ -11,12 +11,13 @@ use serde_json::json;
 /// Reward-modulated STDP: maps that each stand for a class; the one with the highest potential decides.
 ///
 /// # Equations
-/// After a decision `R` is 1 if it is right and 0 if not; `M = R - <R>`, or `R` without a baseline. The winner alone changes:
+/// A right decision brings `R = worth[0]`, a wrong one `worth[1]`; `M = R - <R>`, or `R` without a baseline. The winner alone changes:
 /// ```text
 /// M > 0    w += M a (w - low) (high - w)        a = reward[0] if the input fired, else reward[1]
 /// M < 0    w += |M| a (w - low) (high - w)      a = punish[0] if the input fired, else punish[1]
 /// ```
-/// With `<R>` the share of right decisions, that is reward times the share of errors and punishment times that of hits.
+/// With `worth = [1, 0]` reward is scaled by the share of wrong decisions, punishment by that of right ones, as in the papers; whatever is
+/// added to both makes no difference, because of the baseline.
 ///
 /// # References
 /// `mozafari2018`, `mozafari2019`
@@ -35,6 +36,8 @@ pub struct Reward {
     pub reward: [f32; 2],
     /// Rates of a winner that was wrong.
     pub punish: [f32; 2],
+    /// What a right and a wrong decision bring.
+    pub worth: [f64; 2],
     /// Share of an error by which the expected reward moves; 0 for no baseline.
     pub baseline: f64,
     /// Share of maps that take no part in an image while learning.
@@ -52,8 +55,9 @@ impl Default for Reward {
             kernel: 0,
             pad: 0,
             images: 120_000,
-            reward: [0.005, -0.0025],
-            punish: [-0.005, 0.0005],
+            reward: [0.05, -0.025],
+            punish: [-0.05, 0.005],
+            worth: [1.0, 0.0],
             baseline: 1e-3,
             dropout: 0.4,
             start: [0.8, 0.05],
@@ -97,6 +101,7 @@ impl Decision {
             threshold: f32::INFINITY,
             start: spec.start,
             bounds: spec.bounds,
+            images: spec.images,
             ..LayerSpec::default()
         };
         Ok(Self {
@@ -133,7 +138,7 @@ impl Decision {
             return false;
         };
         let right = class == label;
-        let r = f64::from(u8::from(right));
+        let r = self.spec.worth[usize::from(!right)];
         let m = self.expected.as_mut().map_or(r, |b| b.error(r)) as f32;
         let rates = if m < 0.0 {
             self.spec.punish

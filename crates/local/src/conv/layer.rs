@@ -76,6 +76,9 @@ impl Default for LayerSpec {
     }
 }
 
+/// Images that a layer may learn from.
+const MOST_IMAGES: usize = 1 << 27;
+
 /// A layer with its weights.
 #[derive(Clone, Debug)]
 pub struct Layer {
@@ -128,18 +131,21 @@ impl Layer {
             k => [k, k],
         };
         let pad = if spec.kernel == 0 { 0 } else { spec.pad };
-        let size = |n: usize, k: usize| (n + 2 * pad + 1).saturating_sub(k);
+        let size = |n: usize, k: usize| (n + 1 + 2 * pad.min(64)).saturating_sub(k);
         let shape = [size(rows, kernel[0]), size(columns, kernel[1]), spec.maps];
-        let count = kernel[0] * kernel[1] * maps;
-        if shape.contains(&0) || count == 0 || pad > 63 {
+        if shape.contains(&0) || input.contains(&0) || pad > 63 {
             let got = format!("kernel {kernel:?}, pad {pad} on {input:?}");
             return wrong("kernel", "one that fits its input", got);
         }
+        let count = kernel[0] * kernel[1] * maps;
         if count.saturating_mul(spec.maps) > 1 << 28 {
             return wrong("maps", "at most 2^28 weights", spec.maps.to_string());
         }
-        if !(spec.threshold >= 0.0) {
+        if spec.threshold.is_nan() || spec.threshold < 0.0 {
             return wrong("threshold", "not negative", spec.threshold.to_string());
+        }
+        if spec.images > MOST_IMAGES {
+            return wrong("images", "at most 2^27", spec.images.to_string());
         }
         if spec.pool == 0 || spec.double == 0 {
             let got = format!("{}, {}", spec.pool, spec.double);
@@ -193,16 +199,17 @@ impl Layer {
         4.0 * sum / f64::from((high - low) * (high - low)) / self.weights.len() as f64
     }
 
+    /// Whether a wave has the shape of the input; any other does nothing.
+    fn fits(&self, input: &Wave) -> bool {
+        let count: usize = self.shapes[0].iter().product();
+        input.shape == self.shapes[0] && input.times.len() == count
+    }
+
     /// Spikes and potentials under a wave of so many bins; work is done for spikes alone.
     pub fn run(&self, input: &Wave, bins: usize) -> Answer {
         let maps = self.spec.maps;
-        let mut sum = vec![
-            0.0f32;
-            self.shapes[1]
-                .iter()
-                .product::<usize>()
-                .next_multiple_of(64)
-        ];
+        let count: usize = self.shapes[1].iter().product();
+        let mut sum = vec![0.0f32; count.next_multiple_of(64)];
         let mut answer = Answer {
             wave: Wave::silent(self.shape()),
             potential: vec![0.0; sum.len()],
@@ -250,7 +257,8 @@ impl Layer {
         let [rows, columns, maps] = self.shapes[1];
         let [kr, kc] = self.kernel;
         let (channels, pad) = (self.shapes[0][2], self.spec.pad);
-        let mut changed = usize::MAX..0;
+        let (mut first, mut end) = (usize::MAX, 0);
+        let spikes = if self.fits(input) { spikes } else { &[] };
         for &i in spikes {
             let (place, channel) = (i as usize / channels, i as usize % channels);
             let (r, c) = (place / input.shape[1] + pad, place % input.shape[1] + pad);
@@ -262,10 +270,10 @@ impl Layer {
                 let place = y * columns + from;
                 let u = &mut sum[place * maps..][..w.len()];
                 u.iter_mut().zip(w).for_each(|(u, w)| *u += w);
-                changed = changed.start.min(place)..changed.end.max(y * columns + to);
+                (first, end) = (first.min(place), end.max(y * columns + to));
             }
         }
-        changed
+        first..end
     }
 
     /// What is passed on: first spikes, of each place one if neurons inhibit each other, of each square.
@@ -327,7 +335,7 @@ impl Layer {
             self.change(input, winner, [self.rates[0], -self.rates[1]]);
         }
         self.seen += 1;
-        if self.seen % self.spec.double == 0 {
+        if self.seen.is_multiple_of(self.spec.double) {
             let plus = (2.0 * self.rates[0]).min(self.spec.a_most);
             self.rates = [plus, 0.75 * plus];
         }
@@ -340,6 +348,9 @@ impl Layer {
         let [row, column, map] = winner.at;
         let (pad, maps) = (self.spec.pad, self.spec.maps);
         let [_, kc] = self.kernel;
+        if !self.fits(input) || map >= maps {
+            return;
+        }
         for (tap, w) in self.weights[map..].iter_mut().step_by(maps).enumerate() {
             let (y, channel, x) = (tap / kc / channels, tap / kc % channels, kc - 1 - tap % kc);
             let r = (row + y).checked_sub(pad);

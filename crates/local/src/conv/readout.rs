@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How the readout learns.
 ///
 /// # Equations
-/// Features are divided by the root of the mean of all their squares. `p = softmax(W x + b)`; the cross entropy plus
+/// Of each feature its mean is taken, and all are divided by one deviation. `p = softmax(W x + b)`; the cross entropy plus
 /// `decay |W|^2 / 2` falls by Adam (`kingma2015`) on batches of 100, its rate down to 0 along a line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +37,8 @@ const BATCH: usize = 100;
 #[derive(Clone, Debug)]
 pub struct Readout {
     classes: usize,
+    /// Mean of each feature, and one over the deviation of all.
+    mean: Vec<f32>,
     scale: f32,
     /// `[class][feature]`, the last one the bias.
     w: Vec<Vec<f32>>,
@@ -46,10 +48,13 @@ impl Linear {
     /// Learns labels of features, `[sample][feature]`.
     pub fn fit(&self, features: &[f32], labels: &[u32], classes: usize, seed: u64) -> Readout {
         let n = features.len() / labels.len().max(1);
-        let square: f64 = features.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let mean = mean(features, n);
+        let square = |(i, &x): (usize, &f32)| f64::from(x - mean[i % n]).powi(2);
+        let squares: f64 = features.iter().enumerate().map(square).sum();
         let mut readout = Readout {
             classes,
-            scale: (features.len() as f64 / square.max(f64::MIN_POSITIVE)).sqrt() as f32,
+            scale: (features.len() as f64 / squares.max(f64::MIN_POSITIVE)).sqrt() as f32,
+            mean,
             w: vec![vec![0.0; n + 1]; classes],
         };
         let mut moments = vec![vec![[0.0f32; 2]; n + 1]; classes];
@@ -66,7 +71,7 @@ impl Linear {
                     softmax(&mut p);
                     for (c, p) in p.iter().enumerate() {
                         let error = p - f32::from(u8::from(labels[i] as usize == c));
-                        add(&mut gradient[c], x, error, readout.scale);
+                        readout.add(&mut gradient[c], x, error);
                     }
                 }
                 let rate = self.rate * (1.0 - step as f32 / total as f32);
@@ -97,8 +102,22 @@ impl Linear {
 
 impl Readout {
     fn scores(&self, x: &[f32]) -> Vec<f32> {
-        let one = |w: &Vec<f32>| w[x.len()] + self.scale * dot(w, x);
+        let one = |w: &Vec<f32>| w[x.len()] + self.scale * dot(w, x, &self.mean);
         self.w.iter().map(one).collect()
+    }
+
+    /// `g += error (scale (x - mean), 1)`.
+    fn add(&self, g: &mut [f32], x: &[f32], error: f32) {
+        let by = error * self.scale;
+        f32::vectorize(
+            #[inline(always)]
+            || {
+                for ((g, x), m) in g.iter_mut().zip(x).zip(&self.mean) {
+                    *g += by * (x - m);
+                }
+            },
+        );
+        g[x.len()] += error;
     }
 
     /// Share of samples whose class it finds.
@@ -121,31 +140,34 @@ fn softmax(x: &mut [f32]) {
     x.iter_mut().for_each(|x| *x /= sum);
 }
 
-/// Sixteen sums side by side, in an order that does not depend on the processor.
-fn dot(w: &[f32], x: &[f32]) -> f32 {
+/// The mean of each of `n` features.
+fn mean(features: &[f32], n: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64; n];
+    for row in features.chunks_exact(n.max(1)) {
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(s, &x)| *s += f64::from(x));
+    }
+    let count = (features.len() / n.max(1)).max(1) as f64;
+    sums.iter().map(|s| (s / count) as f32).collect()
+}
+
+/// `w · (x - m)`: sixteen sums side by side, in an order that does not depend on the processor.
+fn dot(w: &[f32], x: &[f32], m: &[f32]) -> f32 {
     f32::vectorize(
         #[inline(always)]
         || {
             let mut sums = [0.0f32; 16];
-            let (w, tail_w) = w[..x.len()].as_chunks::<16>();
-            let (x, tail_x) = x.as_chunks::<16>();
-            for (w, x) in w.iter().zip(x) {
+            let (w, w_rest) = w[..x.len()].as_chunks::<16>();
+            let (x, x_rest) = x.as_chunks::<16>();
+            let (m, m_rest) = m.as_chunks::<16>();
+            for ((w, x), m) in w.iter().zip(x).zip(m) {
                 for i in 0..16 {
-                    sums[i] += w[i] * x[i];
+                    sums[i] += w[i] * (x[i] - m[i]);
                 }
             }
-            let tail: f32 = tail_w.iter().zip(tail_x).map(|(w, x)| w * x).sum();
-            sums.iter().sum::<f32>() + tail
+            let rest = w_rest.iter().zip(x_rest).zip(m_rest);
+            sums.iter().sum::<f32>() + rest.map(|((w, x), m)| w * (x - m)).sum::<f32>()
         },
     )
-}
-
-/// `g += error (scale x, 1)`.
-fn add(g: &mut [f32], x: &[f32], error: f32, scale: f32) {
-    let by = error * scale;
-    f32::vectorize(
-        #[inline(always)]
-        || g.iter_mut().zip(x).for_each(|(g, x)| *g += by * x),
-    );
-    g[x.len()] += error;
 }

@@ -235,7 +235,11 @@ impl<'a> World<'a> {
         Minute {
             weight: f64::from(first[0]),
             mean: sum / others.len().max(1) as f64,
-            largest: others.iter().copied().fold(0.0, f32::max).into(),
+            largest: others
+                .iter()
+                .copied()
+                .fold(f32::NEG_INFINITY, f32::max)
+                .into(),
             rewards: self.counts[0],
             rates: [
                 rate(self.counts[1], self.spec.excitatory),
