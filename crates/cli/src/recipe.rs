@@ -17,7 +17,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 20] = embedded![
+const RECIPES: [(&str, &str); 21] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
@@ -27,6 +27,7 @@ const RECIPES: [(&str, &str); 20] = embedded![
     "mnist-first-spike",
     "mnist-latency-eventprop",
     "mnist-diehl-cook",
+    "mnist-continual",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub enum Learn {
     /// Spike-timing-dependent plasticity of one layer of neurons that inhibit each other.
     DiehlCook(stdp::DiehlCook),
+    /// Tasks one after the other, each seen once.
+    Continual(stdp::Continual),
     /// Reward that comes late, for one synapse among many.
     DistalReward(reward::DistalReward),
 }
@@ -26,6 +28,7 @@ impl Learn {
     pub fn experiment(&self) -> &dyn Experiment {
         match self {
             Self::DiehlCook(e) => e,
+            Self::Continual(e) => e,
             Self::DistalReward(e) => e,
         }
     }
