@@ -22,7 +22,13 @@ pub struct Backprop {
 
 impl Backprop {
     /// A network that has learnt nothing; `samples` will be shown.
-    pub fn new(of: &Continual, shape: &[usize], classes: usize, samples: usize, seed: u64) -> Result<Self> {
+    pub fn new(
+        of: &Continual,
+        shape: &[usize],
+        classes: usize,
+        samples: usize,
+        seed: u64,
+    ) -> Result<Self> {
         let mut spec = NetworkSpec::new(DT)
             .flatten("flat")
             .linear("fc1", of.hidden)
@@ -46,7 +52,10 @@ impl Backprop {
             },
         };
         let fit = Fit::new(Network::new(shape, &spec, seed)?, fit)?;
-        Ok(Self { fit, total: samples.div_ceil(of.batch) })
+        Ok(Self {
+            fit,
+            total: samples.div_ceil(of.batch),
+        })
     }
 
     /// Learns a task, its images in that order.

@@ -82,13 +82,18 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 
 impl Continual {
     fn check(&self, data: &Data<'_>) -> Result<()> {
-        let wrong = |what, expected: &str, got: String| Err(Error::invalid(what, "learn", expected, got));
-        if self.classes == 0 || data.classes % self.classes != 0 {
+        let wrong =
+            |what, expected: &str, got: String| Err(Error::invalid(what, "learn", expected, got));
+        if self.classes == 0 || !data.classes.is_multiple_of(self.classes) {
             let got = format!("{} of {}", self.classes, data.classes);
             return wrong("classes", "a task's classes to divide all", got);
         }
         if self.neurons == 0 || self.hidden == 0 || self.batch == 0 {
-            return wrong("number", "at least 1 of neurons, hidden and batch", "0".into());
+            return wrong(
+                "number",
+                "at least 1 of neurons, hidden and batch",
+                "0".into(),
+            );
         }
         if !(self.spikes >= 1.0 && self.novelty >= 0.0) {
             let got = format!("{} and {}", self.spikes, self.novelty);
@@ -96,7 +101,11 @@ impl Continual {
         }
         for set in [&data.train, &data.test] {
             if set.is_empty() || set.labels.iter().any(|&l| l as usize >= data.classes) {
-                return wrong("data", "images that have a class each", format!("{} images", set.len()));
+                return wrong(
+                    "data",
+                    "images that have a class each",
+                    format!("{} images", set.len()),
+                );
             }
         }
         Ok(())
@@ -146,7 +155,9 @@ impl Experiment for Continual {
             let of = |ids: &Vec<usize>| self.accuracy(&layer, &data.test, ids);
             local.0.push(tests.iter().map(of).collect());
             let of = |ids: &Vec<usize>| net.accuracy(&data.test, ids);
-            backprop.0.push(tests.iter().map(of).collect::<Result<_>>()?);
+            backprop
+                .0
+                .push(tests.iter().map(of).collect::<Result<_>>()?);
             log(json!({
                 "task": task + 1,
                 "neurons": layer.len(),
@@ -174,7 +185,11 @@ mod tests {
 
     #[test]
     fn measures_of_a_table() {
-        let table = Table(vec![vec![0.9, 0.0, 0.0], vec![1.0, 0.8, 0.0], vec![0.5, 0.7, 0.6]]);
+        let table = Table(vec![
+            vec![0.9, 0.0, 0.0],
+            vec![1.0, 0.8, 0.0],
+            vec![0.5, 0.7, 0.6],
+        ]);
         assert!((table.average() - 0.6).abs() < 1e-12);
         assert!((table.forgetting() - (0.5 + 0.1) / 2.0).abs() < 1e-12);
         assert!((table.backward_transfer() - (-0.4 - 0.1) / 2.0).abs() < 1e-12);

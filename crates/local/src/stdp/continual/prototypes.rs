@@ -98,7 +98,13 @@ mod tests {
         // Too far from the first of its class, but there may be only one.
         p.learn(&[0.0, 1.0], 0, 0.5, 1);
         p.learn(&[0.0, 0.1], 1, 0.5, 2);
-        assert_eq!((p.len(), p.class(&[0.0, 1.0]), p.class(&[0.6, 0.4])), (3, Some(1), Some(0)));
-        assert_eq!((p.weights[0], p.weights[3], p.thresholds[0]), (0.5, 0.5, 0.25));
+        assert_eq!(
+            (p.len(), p.class(&[0.0, 1.0]), p.class(&[0.6, 0.4])),
+            (3, Some(1), Some(0))
+        );
+        assert_eq!(
+            (p.weights[0], p.weights[3], p.thresholds[0]),
+            (0.5, 0.5, 0.25)
+        );
     }
 }
