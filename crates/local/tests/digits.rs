@@ -142,6 +142,10 @@ fn what_makes_no_sense_is_a_sentence() {
     };
     for (text, message) in [
         (
+            run(&diehl_cook(), Some(&Data { classes: 1, ..data })),
+            "data at training: expected samples of 16 values, each of one of 1 classes, got 64 values and 4 labels",
+        ),
+        (
             run(&diehl_cook(), None),
             "data at learn: expected images, got none",
         ),

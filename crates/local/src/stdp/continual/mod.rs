@@ -11,6 +11,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// The most neurons of a class.
+const MOST: usize = 10_000;
+
 /// Split classes: the first two classes are learnt, then the next two, each image once, nothing shown again (`vandeven2022`).
 ///
 /// Tested are all classes at once: nobody says which task an image is of. The local learner is a layer of neurons that grows: inputs fire
@@ -88,6 +91,9 @@ impl Continual {
             let got = format!("{} of {}", self.classes, data.classes);
             return wrong("classes", "a task's classes to divide all", got);
         }
+        if self.neurons > MOST {
+            return wrong("neurons", "ten thousand at most", self.neurons.to_string());
+        }
         if self.neurons == 0 || self.hidden == 0 || self.batch == 0 {
             return wrong(
                 "number",
@@ -99,16 +105,7 @@ impl Continual {
             let got = format!("{} and {}", self.spikes, self.novelty);
             return wrong("code", "a spike at least, a novelty of 0 or more", got);
         }
-        for set in [&data.train, &data.test] {
-            if set.is_empty() || set.labels.iter().any(|&l| l as usize >= data.classes) {
-                return wrong(
-                    "data",
-                    "images that have a class each",
-                    format!("{} images", set.len()),
-                );
-            }
-        }
-        Ok(())
+        data.check()
     }
 
     /// Spikes of each input, as a share of the most.
