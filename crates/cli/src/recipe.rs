@@ -17,7 +17,7 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 27] = embedded![
+const RECIPES: [(&str, &str); 28] = embedded![
     "digits",
     "digits-events",
     "digits-ann",
@@ -28,6 +28,7 @@ const RECIPES: [(&str, &str); 27] = embedded![
     "mnist-latency-eventprop",
     "mnist-eprop",
     "mnist-diehl-cook",
+    "mnist-continual",
     "fashion-direct",
     "mnist-conv",
     "fashion-conv",

@@ -181,7 +181,7 @@ fn pictures_are_what_their_name_says() {
 fn ideas_are_drawn_without_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("figures");
-    for kind in ["figures", "encoders"] {
+    for kind in ["figures", "encoders", "stdp"] {
         stdout(&cortado(&[
             "plot",
             kind,
@@ -197,6 +197,7 @@ fn ideas_are_drawn_without_a_run() {
         "encoder-poisson",
         "encoder-delta",
         "encoder-cochlea",
+        "stdp",
     ] {
         assert!(
             size(&format!("{name}.svg")) > 2000 && size(&format!("{name}.png")) > 5000,

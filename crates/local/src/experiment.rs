@@ -1,6 +1,6 @@
 //! What an experiment is given, and what it says.
 
-use crate::Result;
+use crate::{Error, Result};
 use serde_json::Value;
 
 /// Images with classes.
@@ -23,6 +23,28 @@ pub struct Data<'a> {
     pub train: Set<'a>,
     /// What is tested.
     pub test: Set<'a>,
+}
+
+impl Data<'_> {
+    /// Whether there are samples, all of the shape and of a class.
+    ///
+    /// # Errors
+    /// That there are none, or that one is not.
+    pub fn check(&self) -> Result<()> {
+        let size: usize = self.shape.iter().product();
+        for (name, set) in [("training", &self.train), ("test", &self.test)] {
+            let known = set.labels.iter().all(|&l| (l as usize) < self.classes);
+            if set.is_empty() || !known || set.values.len() != size * set.len() {
+                let expected = format!(
+                    "samples of {size} values, each of one of {} classes",
+                    self.classes
+                );
+                let got = format!("{} values and {} labels", set.values.len(), set.len());
+                return Err(Error::invalid("data", name, expected, got));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Set<'a> {

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub enum Learn {
     /// Spike-timing-dependent plasticity of one layer of neurons that inhibit each other.
-    DiehlCook(stdp::DiehlCook),
+    DiehlCook(Box<stdp::DiehlCook>),
+    /// Tasks one after the other, each seen once.
+    Continual(stdp::Continual),
     /// Reward that comes late, for one synapse among many.
     DistalReward(reward::DistalReward),
     /// Convolutions that learn from first spikes, and a readout.
@@ -28,7 +30,8 @@ impl Learn {
     /// The experiment.
     pub fn experiment(&self) -> &dyn Experiment {
         match self {
-            Self::DiehlCook(e) => e,
+            Self::DiehlCook(e) => e.as_ref(),
+            Self::Continual(e) => e,
             Self::DistalReward(e) => e,
             Self::ConvStdp(e) => e,
         }

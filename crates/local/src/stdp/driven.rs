@@ -73,7 +73,8 @@ impl Driven {
             let expected = format!("{} above 0", self.inputs * self.neurons);
             return wrong("weights", &expected, weights.len().to_string());
         }
-        if !(0.0..1.0).contains(&p) || !(self.dt > 0.0 && self.tau_mem > 0.0 && steps < 1e12) {
+        let rate = (0.0..1.0).contains(&p);
+        if !(rate && self.dt > 0.0 && self.tau_mem > 0.0 && steps < 1e12) {
             return wrong(
                 "times",
                 "times above 0, a rate of less than 1 a step",

@@ -3,8 +3,10 @@
 //! A rule is a file that reads like its paper: [`Pair`], [`Triplet`]; it says what a spike does to a weight, given the traces of
 //! both neurons ([`Rule`]). The same rule runs a [`Synapse`] from spike to spike, a [`Clocked`] one step by step, and the weights of a
 //! whole projection ([`Plastic`], [`Driven`]). [`ShortTerm`] is the plasticity that fades within a second. What keeps neurons
-//! from firing always or never is [`AdaptiveThreshold`] and [`scale`]. [`DiehlCook`] makes of it neurons that learn digits.
+//! from firing always or never is [`AdaptiveThreshold`] and [`scale`]. [`DiehlCook`] makes of it neurons that learn digits, and [`Continual`]
+//! keeps what it has learnt.
 
+mod continual;
 mod diehl_cook;
 mod driven;
 mod homeostasis;
@@ -16,6 +18,7 @@ mod synapse;
 mod triplet;
 mod weight;
 
+pub use continual::Continual;
 pub use diehl_cook::DiehlCook;
 pub use driven::{Driven, Outcome};
 pub use homeostasis::{AdaptiveThreshold, scale};

@@ -2,6 +2,7 @@
 
 mod encoders;
 mod figures;
+mod windows;
 
 use crate::experiment::{Folder, Trained};
 use crate::observe::{self, Scene, Survey};
@@ -36,6 +37,8 @@ enum Kind {
     Figures(Ideas),
     /// What each encoder makes of a small input
     Encoders(Ideas),
+    /// Learning windows of the rules of spike timing
+    Stdp(Ideas),
 }
 
 /// A picture of a run.
@@ -90,6 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         Kind::Figures(i) => i.all(figures::all()?),
         Kind::Encoders(i) => i.all(encoders::all()?),
+        Kind::Stdp(i) => i.all(windows::all()?),
     }
 }
 

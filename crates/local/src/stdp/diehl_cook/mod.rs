@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vote::Labels;
 
+/// The most neurons of a layer.
+const MOST: usize = 1_000_000;
+
 /// Neurons that inhibit each other learn digits (`diehl2015`).
 ///
 /// ```text
@@ -159,19 +162,16 @@ impl DiehlCook {
             let expected = "at least 1 of neurons, passes, attempts and report";
             return wrong("number", expected, "0".into());
         }
+        if self.neurons > MOST {
+            return wrong("neurons", "a million at most", self.neurons.to_string());
+        }
         if !(0.0..=1.0).contains(&self.cooling) {
             return wrong("cooling", "a share of the images", self.cooling.to_string());
         }
         if self.stdp.pairing != Pairing::Nearest {
             return wrong("pairing", "nearest", "all_to_all".into());
         }
-        for set in [&data.train, &data.test] {
-            let fits = |&l: &u32| (l as usize) < data.classes;
-            if set.is_empty() || !set.labels.iter().all(fits) || set.values.len() % set.len() != 0 {
-                let got = format!("{} values and {} labels", set.values.len(), set.len());
-                return wrong("data", "images that have a class each", got);
-            }
-        }
+        data.check()?;
         self.stdp.check()
     }
 
