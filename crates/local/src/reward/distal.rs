@@ -83,6 +83,10 @@ impl DistalReward {
         if self.synapses > 1 << 14 {
             return wrong("synapses", "at most 2^14", self.synapses.to_string());
         }
+        if !(1..=1000).contains(&self.seeds) || self.minutes == 0 {
+            let got = format!("{}, {}", self.seeds, self.minutes);
+            return wrong("seeds, minutes", "1 to 1000, at least 1", got);
+        }
         let [a, b] = self.wait;
         if !(0.0 <= a && a < b && b.is_finite()) {
             return wrong("wait", "two times, rising", format!("{a}, {b}"));
