@@ -265,6 +265,8 @@ fn experiment(images: usize) -> ConvStdp {
         readout: Head::Reward(Reward {
             maps: 10,
             images,
+            reward: [0.05, -0.025],
+            punish: [-0.05, 0.005],
             ..Reward::default()
         }),
     }

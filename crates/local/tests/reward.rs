@@ -261,9 +261,11 @@ fn seeds_side_by_side_are_the_seeds_one_by_one_for_any_number_of_threads() {
     }
     assert!(together[0]["rewards"][0].as_u64() > Some(0), "{together:?}");
     assert!(small(1).run(0, None, &mut |_| Ok(())).is_ok());
-    let wrong = DistalReward {
+    let late = DistalReward {
         wait: [3.0, 1.0],
         ..small(1)
     };
-    assert!(wrong.run(0, None, &mut |_| Ok(())).is_err());
+    for wrong in [late, small(0)] {
+        assert!(wrong.run(0, None, &mut |_| Ok(())).is_err());
+    }
 }

@@ -17,9 +17,6 @@ use serde_json::{Value, json};
 /// # Units
 /// Weights and noise in mV per ms, as in the paper; times in seconds.
 ///
-/// # Deviations
-/// The neurons are those of `cortado`, in two half steps of Euler's method for both of their states.
-///
 /// # References
 /// `izhikevich2007`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +82,10 @@ impl DistalReward {
         }
         if self.synapses > 1 << 14 {
             return wrong("synapses", "at most 2^14", self.synapses.to_string());
+        }
+        if !(1..=1000).contains(&self.seeds) || self.minutes == 0 {
+            let got = format!("{}, {}", self.seeds, self.minutes);
+            return wrong("seeds, minutes", "1 to 1000, at least 1", got);
         }
         let [a, b] = self.wait;
         if !(0.0 <= a && a < b && b.is_finite()) {
@@ -154,9 +155,9 @@ impl<'a> World<'a> {
         let dt = self.spec.synapse.dt;
         let halves = [0..self.spec.excitatory, self.spec.excitatory..self.v.len()];
         for (range, fast) in halves.into_iter().zip([false, true]) {
-            let k = constants(fast, dt / 2.0);
+            let (half, k) = (constants(fast, dt / 2.0), constants(fast, dt));
             let (v, u) = (&mut self.v[range.clone()], &mut self.u[range.clone()]);
-            advance(&k, v, u, &self.drive[range.clone()]);
+            advance([&half, &k], v, u, &self.drive[range.clone()]);
             for i in 0..v.len() {
                 if v[i] >= THRESHOLD {
                     [v[i], u[i]] = Izhikevich::<false>::reset(&k, [v[i], u[i]], 1.0);
@@ -272,14 +273,16 @@ fn constants(fast: bool, h: f64) -> [f32; 7] {
     Izhikevich::<false>::discretise(&p, &Convention::default(), Reset::Value, h as f32)
 }
 
-/// Two steps of `k` under a constant current.
-fn advance(k: &[f32; 7], v: &mut [f32], u: &mut [f32], drive: &[f32]) {
+/// A step as in the paper: the membrane in two halves, then its recovery in one, under a constant current.
+fn advance([half, whole]: [&[f32; 7]; 2], v: &mut [f32], u: &mut [f32], drive: &[f32]) {
     f32::vectorize(
         #[inline(always)]
         || {
             for ((v, u), &x) in v.iter_mut().zip(u).zip(drive) {
-                let half = Izhikevich::<false>::flow(k, [*v, *u], x);
-                [*v, *u] = Izhikevich::<false>::flow(k, half, x);
+                let [middle, _] = Izhikevich::<false>::flow(half, [*v, *u], x);
+                let [end, _] = Izhikevich::<false>::flow(half, [middle, *u], x);
+                [_, *u] = Izhikevich::<false>::flow(whole, [end, *u], x);
+                *v = end;
             }
         },
     );
