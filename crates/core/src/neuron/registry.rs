@@ -97,10 +97,7 @@ where
         );
     }
     fn tangent(&self, span: &mut Tangent<'_, R>) {
-        R::vectorize(
-            #[inline(always)]
-            || tangent::<R, M, S, P, K>(span),
-        );
+        tangent::<R, M, S, P, K>(span);
     }
 }
 
