@@ -37,6 +37,9 @@ fn digits_two_at_a_time() {
     let (result, lines) = train(&[&["mnist-continual"], &set[..]].concat());
     assert_eq!(lines, 6);
     assert!(result["accuracy"].as_f64() > Some(0.85), "{result}");
-    assert!(result["backprop_accuracy"].as_f64() < Some(0.25), "{result}");
+    assert!(
+        result["backprop_accuracy"].as_f64() < Some(0.25),
+        "{result}"
+    );
     assert!(result["forgetting"].as_f64() < Some(0.05), "{result}");
 }

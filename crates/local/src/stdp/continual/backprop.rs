@@ -45,6 +45,7 @@ impl Backprop {
             batch: of.batch,
             rule: Rule::Bptt,
             wake: 0.0,
+            eprop: Default::default(),
             objective: Loss::MeanCrossEntropy.into(),
             optimizer: OptimizerSpec {
                 rate: of.rate,
