@@ -20,8 +20,8 @@ fn train(args: &[&str]) -> (Value, usize) {
 #[test]
 fn digits_without_labels() {
     let (one, lines) = train(&["digits-stdp", "--threads", "1"]);
-    assert!(one["accuracy"].as_f64() > Some(0.9), "{one}");
-    assert!(one["accuracy_all_activity"].as_f64() > Some(0.9), "{one}");
+    assert!(one["accuracy"].as_f64() > Some(0.87), "{one}");
+    assert!(one["accuracy_all_activity"].as_f64() > Some(0.87), "{one}");
     assert_eq!(one["silent"], 0);
     // A line for each 1,000 of 3 x 1,437 images, one for the rest, one for the test.
     assert_eq!(lines, 6);

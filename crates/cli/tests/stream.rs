@@ -299,7 +299,7 @@ fn what_is_wrong_is_a_sentence_with_its_line() {
     let checkpoint = net.run.join("checkpoint");
     let values = array(&[3, 1, 8, 8]);
     let error = failed(&["run", checkpoint.to_str().unwrap(), &values]);
-    assert!(error.contains("folder of a run"), "{error}");
+    assert!(error.contains("--steps"), "{error}");
     assert!(failed(&["run", "/nowhere", &input]).contains("is no run"));
 }
 
