@@ -1,6 +1,7 @@
 """Small models with random weights for every operator; see onnx_models.py, which runs this."""
 
 import numpy as np
+import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnx_models import HERE, SAMPLES, export, save
@@ -225,7 +226,16 @@ def tensors():
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def external():
+    """A model whose numbers stand in a file beside it."""
+    folder = HERE.parent / "onnx-external"
+    folder.mkdir(exist_ok=True)
+    model = onnx.load(HERE / "gemm.onnx")
+    onnx.save_model(model, folder / "gemm.onnx", save_as_external_data=True, location="gemm-external.data", size_threshold=0)
+
+
 def write():
     tensors()
     for part in (dense, convolution, batch_norm, units, pools, shapes, joins, nhwc, torches):
         part()
+    external()

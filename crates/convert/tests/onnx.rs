@@ -182,3 +182,55 @@ fn quantised_units_are_written_as_they_are_computed() {
     let e = onnx::import(&model).unwrap_err().to_string();
     assert!(e.contains("'unit.whole' (Floor)"), "{e}");
 }
+
+/// As PyTorch's newer exporter writes by default; a place that leads out of the folder, or past the end, is refused.
+#[test]
+fn numbers_may_stand_beside_the_model() {
+    let beside = folder().join("../onnx-external/gemm.onnx");
+    let inside = onnx::read(&folder().join("gemm.onnx")).unwrap();
+    assert_eq!(onnx::read(&beside).unwrap(), inside);
+    let bytes = std::fs::read(&beside).unwrap();
+    assert!(
+        Model::parse(&bytes)
+            .unwrap_err()
+            .to_string()
+            .contains("a file beside it")
+    );
+    let away = tempfile::tempdir().unwrap();
+    let place = away.path().join("model/gemm.onnx");
+    std::fs::create_dir(away.path().join("model")).unwrap();
+    let data = std::fs::read(beside.with_file_name("gemm-external.data")).unwrap();
+    std::fs::write(away.path().join("m-external.data"), &data).unwrap();
+    let error = |bytes: &[u8]| {
+        std::fs::write(&place, bytes).unwrap();
+        onnx::read(&place).unwrap_err().to_string()
+    };
+    let missing = error(&bytes);
+    assert!(missing.contains("gemm-external.data"), "{missing}");
+    let changed = |to: &[u8]| {
+        let name = b"gemm-external.data";
+        let mut all = bytes.clone();
+        while let Some(at) = all.windows(name.len()).position(|w| w == name) {
+            all[at..at + name.len()].copy_from_slice(to);
+        }
+        all
+    };
+    for to in [b"../m-external.data", b"/tmp/external.data"] {
+        let outside = error(&changed(to));
+        assert!(outside.contains("in the folder of the model"), "{outside}");
+    }
+    std::os::unix::fs::symlink(
+        away.path().join("m-external.data"),
+        away.path().join("model/gemm-external.data"),
+    )
+    .unwrap();
+    assert!(error(&bytes).contains("in the folder of the model"));
+    std::fs::remove_file(away.path().join("model/gemm-external.data")).unwrap();
+    std::fs::write(
+        away.path().join("model/gemm-external.data"),
+        &data[..data.len() - 1],
+    )
+    .unwrap();
+    let short = error(&bytes);
+    assert!(short.contains("within 143 bytes"), "{short}");
+}

@@ -164,7 +164,7 @@ fn a_tensor_that_is_wrong_is_named() {
         field(13, &[]),
         number(14, 1),
     ];
-    refused(&storing(&beside), &["'w'", "external_data=False"]);
+    refused(&storing(&beside), &["'w'", "beside"]);
     let wide = [
         name,
         number(1, 1),

@@ -271,7 +271,7 @@ impl Importer {
     pub(super) fn push(&mut self, node: &Node, op: Op, from: &[Source]) -> Result<Source> {
         let name = self.name(node);
         self.builder
-            .push(name, op, from)
+            .push(&name, op, from)
             .map_err(|e| refused(node, e))
     }
 
@@ -279,19 +279,18 @@ impl Importer {
     pub(super) fn reshape(&mut self, node: &Node, from: Source, shape: &[usize]) -> Result<Source> {
         let name = self.name(node);
         self.builder
-            .reshape(name, from, shape)
+            .reshape(&name, from, shape)
             .map_err(|e| refused(node, e))
     }
 
-    fn name<'a>(&mut self, node: &'a Node) -> &'a str {
+    /// The node's name, that of what it gives, or a number behind it: a node may become several layers.
+    fn name(&mut self, node: &Node) -> String {
         let title = node.title();
-        match node.outputs.first() {
-            Some(output) if !self.names.insert(title.into()) => {
-                self.names.insert(output.clone());
-                output
-            }
-            _ => title,
-        }
+        let given = node.outputs.first().map(String::as_str);
+        let own = [Some(title), given].into_iter().flatten().map(String::from);
+        let mut all = own.chain((2..).map(|n| format!("{title}.{n}")));
+        let free = all.find(|name| self.names.insert(name.clone()));
+        free.unwrap_or_default()
     }
 }
 

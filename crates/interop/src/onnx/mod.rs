@@ -2,6 +2,7 @@
 //!
 //! The format is Protocol Buffers; the messages are those of `onnx.proto`. What a node does is not known here.
 
+mod external;
 mod proto;
 mod read;
 mod tensor;

@@ -106,9 +106,8 @@ pub(super) struct TensorProto {
     pub raw_data: Option<Vec<u8>>,
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
-    /// Only whether there are any.
-    #[prost(bytes = "vec", repeated, tag = "13")]
-    pub external_data: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringStringEntryProto>,
     #[prost(int32, optional, tag = "14")]
     pub data_location: Option<i32>,
 }

@@ -1,5 +1,6 @@
 //! From the bytes of a file to a model.
 
+use super::external;
 use super::proto::{self, AttributeProto, ModelProto, NodeProto, ValueInfoProto, kind};
 use super::{Attribute, Dim, Element, Model, Node, Port, Tensor};
 use crate::{Error, Result};
@@ -13,10 +14,10 @@ const MOST_BYTES: u64 = 1 << 31;
 const MOST_NODES: usize = 10_000;
 
 impl Model {
-    /// Reads a file.
+    /// Reads a file, and those beside it that its tensors stand in.
     ///
     /// # Errors
-    /// The operating system's; as [`Model::parse`], with the path.
+    /// The operating system's; a tensor in a file of another folder; as [`Model::parse`], with the path.
     pub fn read(path: &Path) -> Result<Self> {
         use std::io::Read as _;
         let failed = |e| Error::io("cannot read", path, e);
@@ -33,7 +34,11 @@ impl Model {
                 "more",
             ));
         }
-        Self::parse(&bytes)
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        Self::decode(&bytes, Some(folder))
             .map_err(|e| Error::invalid("ONNX", path.display().to_string(), "a model", e))
     }
 
@@ -43,15 +48,22 @@ impl Model {
     /// No ONNX model; a tensor that is kept in another file, is of a type that is not read, or whose numbers do not fill its
     /// shape; two tensors of one name; more than 10 000 nodes.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
+        Self::decode(bytes, None)
+    }
+
+    fn decode(bytes: &[u8], folder: Option<&Path>) -> Result<Self> {
         let model = ModelProto::decode(bytes).map_err(|e| {
             Error::invalid("bytes", "ONNX model", "a ModelProto message", e.to_string())
         })?;
         let wrong = |what, expected: &str, got: &dyn ToString| {
             Error::invalid(what, "ONNX model", expected, got.to_string())
         };
-        let Some(graph) = model.graph else {
+        let Some(mut graph) = model.graph else {
             return Err(wrong("graph", "one", &"none"));
         };
+        if let Some(folder) = folder {
+            external::take_in(&mut graph.initializer, folder, MOST_BYTES)?;
+        }
         if !graph.sparse_initializer.is_empty() {
             let count = graph.sparse_initializer.len();
             return Err(wrong("sparse tensors", "none", &count));

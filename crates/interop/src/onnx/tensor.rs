@@ -159,7 +159,7 @@ impl Tensor {
         if !proto.external_data.is_empty() || proto.data_location.unwrap_or(0) != 0 {
             return Err(wrong(
                 "data",
-                "numbers inside the model (export with external_data=False)",
+                "numbers inside the model, or of an initialiser in a file beside it",
                 "a file beside it".into(),
             ));
         }
