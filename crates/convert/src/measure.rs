@@ -59,8 +59,20 @@ pub fn classes(ann: &Ann, samples: &[f32], count: usize) -> Result<Vec<u32>> {
     ann.trace(samples, count, last)
 }
 
-/// Samples that run at once: the output of all their steps is held.
+/// Samples that run at once, fewer where there are many steps: the output of all of them is held.
 const BATCH: usize = 512;
+
+/// Most steps of a sample.
+pub const MOST_STEPS: usize = 1 << 16;
+
+/// Checks that the output of all steps can be held.
+fn few(steps: usize) -> Result<()> {
+    if steps > MOST_STEPS {
+        let expected = format!("at most {MOST_STEPS}");
+        return Err(Error::invalid("steps", "the network", expected, steps));
+    }
+    Ok(())
+}
 
 /// Runs samples `[count][inputs]` as currents for so many steps, and decides after each by the largest membrane of the readout.
 ///
@@ -73,12 +85,14 @@ pub fn decide(network: &Network<f32>, samples: &[f32], steps: usize) -> Result<D
         let got = format!("{} values, {steps} steps", samples.len());
         return Err(Error::invalid("input", "the network", expected, got));
     }
+    few(steps)?;
     let mut decisions = Decisions {
         classes: Vec::new(),
         steps,
         spikes: Vec::new(),
     };
-    for batch in samples.chunks(BATCH * inputs) {
+    let batch = (BATCH * 64 / steps).clamp(16, BATCH);
+    for batch in samples.chunks(batch * inputs) {
         let input = Input::Current {
             samples: batch.len() / inputs,
             steps,
@@ -125,100 +139,122 @@ pub struct LayerReport {
     pub agreement: Option<f64>,
 }
 
+/// What a layer's spikes told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// The layer's number.
+    pub layer: usize,
+    /// The largest value that spikes tell: one for all, or for each channel.
+    pub scale: Vec<f64>,
+    /// `[samples][neurons]`
+    pub values: Vec<f32>,
+    /// All spikes.
+    pub spikes: usize,
+}
+
 /// Compares each layer's rates with the values of the trained network, on samples `[count][inputs]`.
 ///
 /// # Errors
-/// As [`decide`] and [`Ann::forward`].
+/// As [`decide`] and [`compare`].
 pub fn layers(ann: &Ann, rates: &Rates, samples: &[f32], steps: usize) -> Result<Vec<LayerReport>> {
-    let count = samples.len() / ann.inputs();
+    few(steps)?;
     let network = &rates.built.network;
-    let probes: Vec<Probe> = rates
-        .built
-        .units
-        .iter()
-        .map(|(_, name)| Probe {
-            node: name.clone(),
-            what: "spikes".into(),
-            neurons: Vec::new(),
-        })
-        .collect();
+    let units = &rates.built.units;
+    let probe = |name: &String| Probe {
+        node: name.clone(),
+        what: "spikes".into(),
+        neurons: Vec::new(),
+    };
+    let probes: Vec<Probe> = units.iter().map(|u| probe(&u.1)).collect();
+    let scale = |i: usize| {
+        let scale = rates.scales.iter().find(|s| s.0 == i);
+        scale.map_or(vec![1.0], |s| s.1.clone())
+    };
+    let begin = |&(layer, _): &(usize, String)| Told {
+        layer,
+        scale: scale(layer),
+        ..Told::default()
+    };
+    let mut told: Vec<Told> = units.iter().map(begin).collect();
     // A few samples at a time: every spike is held.
-    let mut said: Vec<Vec<f32>> = vec![Vec::new(); probes.len()];
-    for batch in samples.chunks(16 * ann.inputs()) {
+    let batch = (BATCH / steps).clamp(1, 16);
+    for batch in samples.chunks(batch * ann.inputs()) {
         let input = Input::Current {
             samples: batch.len() / ann.inputs(),
             steps,
             data: batch.to_vec(),
         };
         let record = network.run(&input, &probes)?;
-        for (trace, said) in record.traces.iter().zip(&mut said) {
+        for (trace, told) in record.traces.iter().zip(&mut told) {
+            let area = trace.neurons / ann.layers[told.layer].shape[0];
             for sample in trace.data.chunks(steps * trace.neurons) {
-                let start = said.len();
-                said.extend_from_slice(&sample[..trace.neurons]);
-                for step in sample.chunks(trace.neurons).skip(1) {
-                    said[start..]
-                        .iter_mut()
-                        .zip(step)
-                        .for_each(|(n, z)| *n += z);
+                let count = |j: usize| sample[j..].iter().step_by(trace.neurons).sum::<f32>();
+                for j in 0..trace.neurons {
+                    let scale = told.scale[(j / area).min(told.scale.len() - 1)];
+                    told.spikes += count(j) as usize;
+                    let rate = f64::from(count(j)) / steps as f64;
+                    told.values.push((rate * scale) as f32);
                 }
             }
         }
     }
+    compare(ann, samples, &told)
+}
+
+/// Compares what the spikes of layers told with the values of the trained network, on samples `[count][inputs]`.
+///
+/// # Errors
+/// As [`Ann::forward`].
+pub fn compare(ann: &Ann, samples: &[f32], told: &[Told]) -> Result<Vec<LayerReport>> {
+    let count = samples.len() / ann.inputs();
     let wanted = classes(ann, samples, count)?;
-    let picked: Vec<usize> = rates.built.units.iter().map(|u| u.0).collect();
     let values = ann.trace(samples, count, |_, values: &[Vec<f32>]| {
-        picked
-            .iter()
-            .map(|&i| values[i].clone())
-            .collect::<Vec<_>>()
+        let picked = told.iter().map(|t| values[t.layer].clone());
+        picked.collect::<Vec<_>>()
     })?;
     let mut reports = Vec::new();
-    for (n, &i) in picked.iter().enumerate() {
-        let layer = &ann.layers[i];
+    for (n, told) in told.iter().enumerate() {
+        let layer = &ann.layers[told.layer];
         let neurons: usize = layer.shape.iter().product();
-        let scale = rates
-            .scales
-            .iter()
-            .find(|s| s.0 == i)
-            .map_or(&[1.0][..], |s| &s.1);
         let area = neurons / layer.shape[0];
-        let of = |j: usize| scale[(j / area).min(scale.len() - 1)];
+        let scale = |j: usize| told.scale[(j / area).min(told.scale.len() - 1)];
         let mut sums = Moments::default();
         let (mut error, mut saturated) = (0.0, 0usize);
-        let mut told = vec![0.0f32; said[n].len()];
-        for (b, row) in values.iter().enumerate() {
-            for (j, &value) in row[n].iter().enumerate() {
-                let (at, value) = (b * neurons + j, f64::from(value));
-                let rate = f64::from(said[n][at]) / steps as f64 * of(j);
-                told[at] = rate as f32;
-                sums.add(value, rate);
-                error += (value - rate).abs() / of(j);
-                saturated += usize::from(value > of(j) * (1.0 + 1e-6));
-            }
+        let exact = values.iter().flat_map(|row| row[n].iter().enumerate());
+        for ((j, &value), &said) in exact.zip(&told.values) {
+            let (value, said) = (f64::from(value), f64::from(said));
+            sums.add(value, said);
+            error += (value - said).abs() / scale(j);
+            saturated += usize::from(value > scale(j) * (1.0 + 1e-6));
         }
-        let fired = |j: usize| said[n].iter().skip(j).step_by(neurons).any(|&c| c > 0.0);
+        let speaks = |j: usize| told.values[j..].iter().step_by(neurons).any(|&v| v > 0.0);
         let total = (neurons * count) as f64;
-        let agreement = match tail(ann, i)? {
-            Some(rest) => {
-                let decided = classes(&rest, &told, count)?;
-                let same = decided.iter().zip(&wanted).filter(|(a, b)| a == b).count();
-                Some(same as f64 / count as f64)
-            }
-            None => None,
-        };
+        let decided = rest(ann, told.layer, &told.values, count)?;
+        let same = |d: Vec<u32>| d.iter().zip(&wanted).filter(|(a, b)| a == b).count();
         reports.push(LayerReport {
             layer: layer.name.clone(),
             neurons,
-            scale: scale.iter().sum::<f64>() / scale.len() as f64,
+            scale: told.scale.iter().sum::<f64>() / told.scale.len() as f64,
             correlation: sums.correlation(),
             error: error / total,
             saturated: saturated as f64 / total,
-            silent: (0..neurons).filter(|&j| !fired(j)).count() as f64 / neurons as f64,
-            spikes_per_neuron: said[n].iter().map(|&c| f64::from(c)).sum::<f64>() / total,
-            agreement,
+            silent: (0..neurons).filter(|&j| !speaks(j)).count() as f64 / neurons as f64,
+            spikes_per_neuron: told.spikes as f64 / total,
+            agreement: decided.map(|d| same(d) as f64 / count as f64),
         });
     }
     Ok(reports)
+}
+
+/// What the layers behind layer `i` decide, given its values; nothing if an edge goes round it.
+fn rest(ann: &Ann, i: usize, values: &[f32], count: usize) -> Result<Option<Vec<u32>>> {
+    if i + 1 == ann.layers.len() {
+        return Ok(Some(values.chunks(ann.outputs()).map(largest).collect()));
+    }
+    let Some(rest) = tail(ann, i)? else {
+        return Ok(None);
+    };
+    classes(&rest, values, count).map(Some)
 }
 
 /// The layer at which most decisions are lost: that after which the rest of the trained network agrees least with itself, as against

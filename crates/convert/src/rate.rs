@@ -93,13 +93,13 @@ pub fn quantise<R: Float>(
     ann: &Ann,
     samples: &[R],
     count: usize,
-    levels: usize,
-    dt: f64,
+    scale: Scale,
+    (levels, dt): (usize, f64),
 ) -> Result<Built> {
-    let reach = reach(ann, samples, count, Scale::default())?;
+    let reach = reach(ann, samples, count, scale)?;
     build(ann, dt, |i| match (&ann.layers[i].op, &reach[i]) {
         (Op::Relu | Op::Clip { .. }, Some(reach)) => Unit::Quantised {
-            ceiling: reach[0],
+            ceiling: reach.iter().copied().fold(0.0, f64::max),
             levels,
         },
         _ => Unit::Same,

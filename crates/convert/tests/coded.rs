@@ -223,7 +223,15 @@ fn what_spikes_cannot_tell_is_named() {
     };
     assert!(error.contains("layer 'leaky'"), "{error}");
     assert!(FewSpikes::new(0, vec![]).is_err() && FewSpikes::new(51, vec![]).is_err());
-    assert!(FirstSpike::new(0.0, &[]).is_err() && FirstSpike::new(1.0, &[Some(-1.0)]).is_err());
+    assert!(FirstSpike::new(0.0, &[]).is_err());
+    // A code that says too little, as from a damaged file.
+    for largest in [vec![None], vec![None, Some(0.0), None, Some(1.0), None]] {
+        let coding = FirstSpike::new(1.0, &largest).unwrap();
+        let Err(error) = Coded::new(dense(), coding) else {
+            panic!("{largest:?} is enough");
+        };
+        assert!(error.to_string().contains("layer 'ra'"), "{error}");
+    }
     let coded = Coded::new(
         dense(),
         FirstSpike::new(1.0, &[None, Some(1.0), None, Some(1.0), None]).unwrap(),

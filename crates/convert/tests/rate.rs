@@ -176,7 +176,9 @@ fn a_quantised_layer_is_its_neurons() {
     let ann = b.finish().unwrap();
     let x = samples(&ann, 40, 5);
     for levels in [1, 4, 8] {
-        let units = quantise(&ann, &x, 40, levels, 1e-3).unwrap().network;
+        let units = quantise(&ann, &x, 40, Scale::default(), (levels, 1e-3))
+            .unwrap()
+            .network;
         let quantised = read(&units).unwrap();
         assert!(matches!(quantised.layers[1].op, Op::Qcfs { levels: l, .. } if l == levels));
         let one = run(&units, &x, 40, 1);
@@ -333,6 +335,75 @@ fn units_go_before_maxima() {
             panic!("a maximum of currents");
         };
         assert!(error.to_string().contains("layer 'pool'"), "{error}");
+    }
+}
+
+/// Sums that no unit follows, scales past maxima, an input that is but reshaped, a unit at the end: what trained networks have.
+#[test]
+fn what_is_common_converts() {
+    let same = |c| window([3, 3], [1, 1], [c; 4]);
+    let norm = |n: usize, key: u64| Op::Affine {
+        scale: numbers(n, key).iter().map(|v| 0.3 + v.abs()).collect(),
+        shift: numbers(n, key + 1).iter().map(|v| 0.2 * v).collect(),
+    };
+    let mut b = Builder::new(&[2 * 8 * 8]).unwrap();
+    let x = b.reshape("image", Source::Input, &[2, 8, 8]).unwrap();
+    let a = b.push("a", conv([2, 4], same(1), 1, 1, 41), &[x]).unwrap();
+    let a = b
+        .push("pool", Op::MaxPool2d(window([2, 2], [2, 2], [0; 4])), &[a])
+        .unwrap();
+    let a = b.push("na", norm(4, 43), &[a]).unwrap();
+    let a = b.push("ra", Op::Relu, &[a]).unwrap();
+    let c = b.push("c", conv([4, 4], same(1), 1, 1, 45), &[a]).unwrap();
+    let s = b.push("sum", Op::Add, &[a, c]).unwrap();
+    let d = b.push("d", conv([4, 3], same(1), 1, 1, 47), &[s]).unwrap();
+    let t = b.push("twice", Op::Add, &[d, d]).unwrap();
+    let f = b.reshape("flat", t, &[48]).unwrap();
+    let e = b.push("e", linear(48, 6, 49), &[f]).unwrap();
+    b.push("re", Op::Relu, &[e]).unwrap();
+    let ann = b.finish().unwrap();
+    let count = 6;
+    let x = samples(&ann, count, 9);
+    let want = ann.forward(&x, count).unwrap();
+    let ready = ann.folded().units_first();
+    assert_eq!(ready.input, [2, 8, 8]);
+    assert!(
+        ready
+            .layers
+            .iter()
+            .all(|l| !matches!(l.op, Op::Affine { .. }))
+    );
+    for (got, want) in ready.forward(&x, count).unwrap().iter().zip(&want) {
+        assert!((got - want).abs() < 1e-12, "{got} {want}");
+    }
+    let how = Rate {
+        scale: Scale::Max,
+        ..Rate::default()
+    };
+    let rates = how.convert(&ready, &x, count).unwrap();
+    let steps = 2000;
+    let got = run(&rates.built.network, &x, count, steps);
+    for (n, want) in want.iter().enumerate() {
+        let sum = f64::from(got[(n / 6 * steps + steps - 1) * 6 + n % 6]);
+        assert!((sum / steps as f64 - want).abs() < 0.03, "{sum} {want}");
+    }
+    let report = layers(&ready, &rates, &single(&x), 200).unwrap();
+    assert_eq!(report.len(), 2);
+    assert!(
+        report.iter().all(|r| r.agreement >= Some(0.8)),
+        "{report:?}"
+    );
+    // Trained as it stands, it comes back.
+    let units = quantise(&ready, &x, count, Scale::Max, (4, 1e-3))
+        .unwrap()
+        .network;
+    let back = read(&units).unwrap().forward(&x, count).unwrap();
+    for (got, want) in run(&units, &x, count, 1).iter().zip(&back) {
+        assert!((f64::from(*got) - want).abs() < 1e-4, "{got} {want}");
+    }
+    for (steps, what) in [(1 << 17, "steps"), (usize::MAX, "steps")] {
+        let error = decide(&rates.built.network, &single(&x), steps).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
     }
 }
 

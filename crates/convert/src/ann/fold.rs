@@ -4,7 +4,8 @@ use super::{Ann, Op, Source};
 
 impl Ann {
     /// The same function with every scale and shift (batch norm, constants) drawn into the linear layer or convolution before
-    /// it, or after it, also through a reshape; two that follow each other become one.
+    /// it, or after it, also through a reshape or past a maximum; two that follow each other become one. An input that is but
+    /// reshaped is taken in that shape.
     ///
     /// With `y = s (W x + b) + t` before, the weights are `s W` and the bias `s b + t`; with `y = W (s x + t) + b`, they are
     /// `W s` and `W t + b`. What stays: one whose value goes to several layers or follows none and meets none; one with
@@ -22,21 +23,70 @@ impl Ann {
     /// ```
     pub fn folded(&self) -> Self {
         let mut ann = self.clone();
-        let mut at = 0;
-        while at < ann.layers.len() {
-            let drawn = match ann.layers[at].op {
-                Op::Affine { .. } => ann.draw_before(at) || ann.draw_after(at),
-                _ => false,
-            };
-            if drawn {
-                ann.remove(at);
-                // What follows may now meet what came before.
-                at = 0;
-            } else {
-                at += 1;
+        ann.take_in_shape();
+        // What was drawn may make way for another, so that there may be another round.
+        let mut drawn = true;
+        while std::mem::take(&mut drawn) {
+            let mut at = 0;
+            while at < ann.layers.len() {
+                let affine = matches!(ann.layers[at].op, Op::Affine { .. });
+                if affine && (ann.draw_before(at) || ann.draw_after(at)) {
+                    ann.remove(at);
+                    drawn = true;
+                } else {
+                    drawn |= affine && ann.pass_maximum(at);
+                    at += 1;
+                }
             }
         }
         ann
+    }
+
+    /// An input that is but reshaped has that shape.
+    fn take_in_shape(&mut self) {
+        let takes = |l: &&super::Layer| l.from.contains(&Source::Input);
+        let first = self.layers.iter().position(|l| takes(&l));
+        if let Some(at) = first
+            && self.layers.iter().filter(takes).count() == 1
+            && matches!(self.layers[at].op, Op::Reshape)
+            && self.layers.len() > 1
+        {
+            self.input = self.layers[at].shape.clone();
+            self.remove(at);
+        }
+    }
+
+    /// Moves a scale above 0 towards weights, past a maximum that it makes larger or smaller as a whole.
+    fn pass_maximum(&mut self, at: usize) -> bool {
+        let Op::Affine { scale, .. } = &self.layers[at].op else {
+            return false;
+        };
+        if !scale.iter().all(|&s| s > 0.0) {
+            return false;
+        }
+        let maximum = |l: &super::Layer| matches!(l.op, Op::MaxPool2d(_));
+        let Source::Layer(before) = self.layers[at].from[0] else {
+            return false;
+        };
+        if maximum(&self.layers[before]) {
+            let weighs = |l: &super::Layer| matches!(l.op, Op::Linear { .. } | Op::Conv2d { .. });
+            let Source::Layer(weights) = self.layers[before].from[0] else {
+                return false;
+            };
+            let alone =
+                self.only_user(before) == Some(at) && self.only_user(weights) == Some(before);
+            if alone && weighs(&self.layers[weights]) {
+                self.swap(before, at);
+                return true;
+            }
+        } else if self.layers[before].op.is_unit()
+            && let Some(behind) = self.only_user(at)
+            && maximum(&self.layers[behind])
+        {
+            self.swap(at, behind);
+            return true;
+        }
+        false
     }
 
     /// The only layer that takes from one, unless it is the output.

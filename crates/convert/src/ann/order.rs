@@ -23,14 +23,23 @@ impl Ann {
     pub fn units_first(&self) -> Self {
         let mut ann = self.clone();
         while let Some((pool, unit)) = ann.pool_before_unit() {
-            let shape = ann.shape(ann.layers[pool].from[0]).to_vec();
-            let [a, b] =
-                [pool, unit].map(|i| (ann.layers[i].name.clone(), ann.layers[i].op.clone()));
-            (ann.layers[pool].name, ann.layers[pool].op) = b;
-            (ann.layers[unit].name, ann.layers[unit].op) = a;
-            ann.layers[pool].shape = shape;
+            ann.swap(pool, unit);
         }
         ann
+    }
+
+    /// Turns two layers round of which the second alone reads the first; one is a maximum, the other keeps shapes.
+    pub(super) fn swap(&mut self, first: usize, second: usize) {
+        let before = self.shape(self.layers[first].from[0]).to_vec();
+        let behind = self.layers[second].shape.clone();
+        let [a, b] =
+            [first, second].map(|i| (self.layers[i].name.clone(), self.layers[i].op.clone()));
+        (self.layers[first].name, self.layers[first].op) = b;
+        (self.layers[second].name, self.layers[second].op) = a;
+        self.layers[first].shape = match self.layers[first].op {
+            Op::MaxPool2d(_) => behind,
+            _ => before,
+        };
     }
 
     /// A maximum that a unit alone reads; padding never wins, so that it is no part of the values.

@@ -22,7 +22,7 @@ impl FewSpikes {
     /// `steps` digits; `largest` holds `alpha` for each layer of the network that is a unit.
     ///
     /// # Errors
-    /// No step, or more than 50; an `alpha` that is not positive.
+    /// No step, or more than 50.
     pub fn new(steps: usize, largest: Vec<Option<f64>>) -> Result<Self> {
         if !(1..=50).contains(&steps) {
             return Err(Error::invalid(
@@ -32,7 +32,6 @@ impl FewSpikes {
                 steps,
             ));
         }
-        positive(&largest)?;
         Ok(Self {
             steps: steps as u32,
             largest,
@@ -40,30 +39,18 @@ impl FewSpikes {
     }
 
     fn unit(&self, layer: Option<usize>, step: f64) -> f64 {
-        let alpha = layer.and_then(|i| *self.largest.get(i)?).unwrap_or(1.0);
+        let alpha = layer.and_then(|i| self.room(i)).unwrap_or(1.0);
         alpha * (-step).exp2()
-    }
-}
-
-/// Checks what layers can tell.
-pub(super) fn positive(largest: &[Option<f64>]) -> Result<()> {
-    match largest
-        .iter()
-        .position(|v| v.is_some_and(|v| !(v > 0.0 && v.is_finite())))
-    {
-        None => Ok(()),
-        Some(i) => Err(Error::invalid(
-            "largest value",
-            format!("layer {i}"),
-            "a positive number",
-            largest[i].unwrap_or_default(),
-        )),
     }
 }
 
 impl Coding for FewSpikes {
     fn codes_input(&self) -> bool {
         false
+    }
+
+    fn room(&self, layer: usize) -> Option<f64> {
+        *self.largest.get(layer)?
     }
 
     fn encode(&self, layer: Option<usize>, potentials: &[f64], spikes: &mut Vec<Spike>) {

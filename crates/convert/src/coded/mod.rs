@@ -32,6 +32,8 @@ pub type Windows<'a> = &'a dyn Fn(u32, &mut dyn FnMut(usize));
 pub trait Coding: Sync {
     /// Whether the input is spikes too; it is a current that each first neuron holds otherwise.
     fn codes_input(&self) -> bool;
+    /// The largest number that a layer can tell, if it can tell any.
+    fn room(&self, layer: usize) -> Option<f64>;
     /// The spikes that tell the positive numbers of a layer, in the order of their times.
     fn encode(&self, layer: Option<usize>, potentials: &[f64], spikes: &mut Vec<Spike>);
     /// The number that a spike of a layer adds.
@@ -78,6 +80,17 @@ impl<C: Coding> Coded<C> {
     pub fn new(ann: Ann, coding: C) -> Result<Self> {
         for (i, layer) in ann.layers.iter().enumerate() {
             let last = i + 1 == ann.layers.len();
+            let room = coding.room(i).filter(|r| *r > 0.0 && r.is_finite());
+            if layer.op.is_unit() && room.is_none() {
+                let at = format!("layer '{}'", layer.name);
+                let got = format!("{:?}", coding.room(i));
+                return Err(Error::invalid(
+                    "largest value",
+                    at,
+                    "a positive number",
+                    got,
+                ));
+            }
             let fits = match layer.op {
                 Op::Relu | Op::Clip { low: 0.0, .. } => true,
                 Op::Softmax => last,

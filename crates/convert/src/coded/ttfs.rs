@@ -1,8 +1,7 @@
 //! Time to first spike: the earlier, the more.
 
-use super::fs::positive;
 use super::{Coding, Spike, Windows};
-use crate::Result;
+use crate::{Error, Result};
 
 /// The exact map of ReLU networks, with constant slope.
 ///
@@ -28,13 +27,18 @@ impl FirstSpike {
     /// layers have none.
     ///
     /// # Errors
-    /// A value that is not positive.
+    /// An input that is not positive.
     pub fn new(input: f64, largest: &[Option<f64>]) -> Result<Self> {
-        let given: Vec<Option<f64>> = std::iter::once(Some(input))
-            .chain(largest.iter().copied())
-            .collect();
-        positive(&given)?;
-        let lengths: Vec<f64> = given.into_iter().map(Option::unwrap_or_default).collect();
+        if !(input > 0.0 && input.is_finite()) {
+            return Err(Error::invalid(
+                "largest value",
+                "the input",
+                "a positive number",
+                input,
+            ));
+        }
+        let rest = largest.iter().map(|l| l.unwrap_or_default());
+        let lengths: Vec<f64> = std::iter::once(input).chain(rest).collect();
         let ends = lengths.iter().scan(0.0, |end, length| {
             *end += length;
             Some(*end)
@@ -54,6 +58,10 @@ impl FirstSpike {
 impl Coding for FirstSpike {
     fn codes_input(&self) -> bool {
         true
+    }
+
+    fn room(&self, layer: usize) -> Option<f64> {
+        self.lengths.get(layer + 1).copied()
     }
 
     fn encode(&self, layer: Option<usize>, potentials: &[f64], spikes: &mut Vec<Spike>) {

@@ -56,9 +56,8 @@ impl<'a> Build<'a> {
             Op::Linear { weight, bias } => {
                 let by = self.divisor(i);
                 let (weight, bias) = (scaled(weight, &first.scale, &by), divided(bias, &by));
-                let name = self.linear(&layer.name, &first, (weight, bias))?;
                 Ok(Wire {
-                    nodes: vec![name],
+                    nodes: self.linear(&layer.name, &first, &weight, bias),
                     scale: by.unwrap_or_else(ones),
                 })
             }
@@ -82,10 +81,10 @@ impl<'a> Build<'a> {
                     }
                 }
                 let (weight, window) = spread(&weight, window, *dilation);
-                let name = self.push(
+                let nodes = self.push(
                     &layer.name,
                     &first,
-                    NodeKind::Conv2d {
+                    &NodeKind::Conv2d {
                         channels,
                         kernel: Pair::Each(window.kernel),
                         stride: Pair::Each(window.stride),
@@ -94,22 +93,17 @@ impl<'a> Build<'a> {
                         bias: true,
                         scale: 1.0,
                     },
-                )?;
-                self.weights.push((format!("{name}.weight"), weight));
-                self.weights
-                    .push((format!("{name}.bias"), divided(bias, &by)));
+                );
+                self.weigh(&nodes, &weight, divided(bias, &by));
                 Ok(Wire {
-                    nodes: vec![name],
+                    nodes,
                     scale: by.unwrap_or_else(ones),
                 })
             }
-            Op::Affine { scale, shift } => {
-                let name = self.diagonal(&layer.name, &first, &layer.shape, scale, shift)?;
-                Ok(Wire {
-                    nodes: vec![name],
-                    scale: ones(),
-                })
-            }
+            Op::Affine { scale, shift } => Ok(Wire {
+                nodes: self.diagonal(&layer.name, &first, &layer.shape, scale, shift)?,
+                scale: ones(),
+            }),
             Op::MaxPool2d(window) => self.pool(i, &first, window),
             Op::AvgPool2d { window, .. } => self.pool(i, &first, window),
             Op::Reshape => self.reshape(i, first),
@@ -122,7 +116,7 @@ impl<'a> Build<'a> {
                         continue;
                     }
                     let (zero, name) = (vec![0.0; channels], format!("{}.{n}", layer.name));
-                    nodes.push(self.diagonal(&name, &wire, &layer.shape, &ones(), &zero)?);
+                    nodes.extend(self.diagonal(&name, &wire, &layer.shape, &ones(), &zero)?);
                 }
                 Ok(Wire {
                     nodes,
@@ -251,7 +245,8 @@ impl<'a> Build<'a> {
         if window.padding != [0; 4] {
             return Err(self.refuse(i, "a pool without padding"));
         }
-        if matches!(layer.op, Op::MaxPool2d(_)) && !self.steady(layer.from[0]) {
+        let maximum = matches!(layer.op, Op::MaxPool2d(_));
+        if maximum && (input.nodes.len() > 1 || !self.steady(layer.from[0])) {
             let expected = "a unit before a maximum: of currents that change from step to step it says nothing";
             return Err(self.refuse(i, expected));
         }
@@ -264,7 +259,7 @@ impl<'a> Build<'a> {
             _ => NodeKind::AvgPool2d(size),
         };
         Ok(Wire {
-            nodes: vec![self.push(&layer.name, input, kind)?],
+            nodes: self.push(&layer.name, input, &kind),
             scale: input.scale.clone(),
         })
     }
@@ -309,7 +304,7 @@ impl<'a> Build<'a> {
             (&[_, h, w], [_]) => {
                 let spread = |&s: &f64| std::iter::repeat_n(s, h * w);
                 Ok(Wire {
-                    nodes: vec![self.push(&layer.name, &input, NodeKind::Flatten {})?],
+                    nodes: self.push(&layer.name, &input, &NodeKind::Flatten {}),
                     scale: input.scale.iter().flat_map(spread).collect(),
                 })
             }
@@ -325,7 +320,7 @@ impl<'a> Build<'a> {
         shape: &[usize],
         scale: &[f64],
         shift: &[f64],
-    ) -> Result<String> {
+    ) -> Result<Vec<String>> {
         let weight: Vec<f64> = scale.iter().zip(&input.scale).map(|(a, b)| a * b).collect();
         let n = weight.len();
         if shape.len() == 1 {
@@ -336,7 +331,7 @@ impl<'a> Build<'a> {
             }
             let mut square = vec![0.0; n * n];
             (0..n).for_each(|i| square[i * n + i] = weight[i]);
-            return self.linear(name, input, (square, shift.to_vec()));
+            return Ok(self.linear(name, input, &square, shift.to_vec()));
         }
         let kind = NodeKind::Conv2d {
             channels: n,
@@ -347,18 +342,12 @@ impl<'a> Build<'a> {
             bias: true,
             scale: 1.0,
         };
-        let name = self.push(name, input, kind)?;
-        self.weights.push((format!("{name}.weight"), weight));
-        self.weights.push((format!("{name}.bias"), shift.to_vec()));
-        Ok(name)
+        let nodes = self.push(name, input, &kind);
+        self.weigh(&nodes, &weight, shift.to_vec());
+        Ok(nodes)
     }
 
-    fn linear(
-        &mut self,
-        name: &str,
-        input: &Wire,
-        (weight, bias): (Vec<f64>, Vec<f64>),
-    ) -> Result<String> {
+    fn linear(&mut self, name: &str, input: &Wire, weight: &[f64], bias: Vec<f64>) -> Vec<String> {
         let kind = NodeKind::Linear {
             n: Some(bias.len()),
             bias: true,
@@ -366,32 +355,35 @@ impl<'a> Build<'a> {
             mean: 0.0,
             delays: None,
         };
-        let name = self.push(name, input, kind)?;
-        self.weights.push((format!("{name}.weight"), weight));
-        self.weights.push((format!("{name}.bias"), bias));
-        Ok(name)
+        let nodes = self.push(name, input, &kind);
+        self.weigh(&nodes, weight, bias);
+        nodes
     }
 
-    /// A node that takes from one other.
-    fn push(&mut self, name: &str, input: &Wire, kind: NodeKind) -> Result<String> {
-        let [from] = &input.nodes[..] else {
-            let at = format!("layer '{name}'");
-            let expected = "one input: only a unit adds several up";
-            return Err(Error::invalid(
-                "layer",
-                at,
-                expected,
-                input.nodes.join(" + "),
-            ));
-        };
-        let from = Some(vec![EdgeSpec::Node(from.clone())]);
-        let name = self.free(name);
-        self.spec.nodes.push(NodeSpec {
-            name: name.clone(),
-            from,
-            kind,
-        });
-        Ok(name)
+    /// A node for each that is added up: all but units are linear, so that sums may come later.
+    fn push(&mut self, name: &str, input: &Wire, kind: &NodeKind) -> Vec<String> {
+        let mut names = Vec::new();
+        for from in &input.nodes {
+            let name = self.free(name);
+            self.spec.nodes.push(NodeSpec {
+                name: name.clone(),
+                from: Some(vec![EdgeSpec::Node(from.clone())]),
+                kind: kind.clone(),
+            });
+            names.push(name);
+        }
+        names
+    }
+
+    /// Gives nodes that are added up their weights; the bias comes in once.
+    fn weigh(&mut self, nodes: &[String], weight: &[f64], bias: Vec<f64>) {
+        for name in nodes {
+            self.weights
+                .push((format!("{name}.weight"), weight.to_vec()));
+        }
+        if let Some(first) = nodes.first() {
+            self.weights.push((format!("{first}.bias"), bias));
+        }
     }
 
     /// A name for a node, without the slashes of ONNX and not taken yet.
@@ -416,19 +408,16 @@ impl<'a> Build<'a> {
             let n = shape.iter().product::<usize>();
             let spread = |&s: &f64| std::iter::repeat_n(s, n / shape[0]);
             wire.scale = wire.scale.iter().flat_map(spread).collect();
-            wire.nodes = vec![self.push("flat", &wire, NodeKind::Flatten {})?];
+            wire.nodes = self.push("flat", &wire, &NodeKind::Flatten {});
         }
         let weights = |n: &NodeSpec| matches!(n.kind, NodeKind::Linear { .. });
-        let behind_weights = self
-            .spec
-            .nodes
-            .iter()
-            .any(|n| weights(n) && wire.nodes == [n.name.clone()]);
-        if !behind_weights {
+        let nodes = &self.spec.nodes;
+        let weighed = |name: &String| nodes.iter().any(|n| weights(n) && n.name == *name);
+        if !wire.nodes.iter().all(weighed) {
             let ones = vec![1.0; wire.scale.len()];
             let zeros = vec![0.0; wire.scale.len()];
             let n = wire.scale.len();
-            wire.nodes = vec![self.diagonal("outputs", &wire, &[n], &ones, &zeros)?];
+            wire.nodes = self.diagonal("outputs", &wire, &[n], &ones, &zeros)?;
         }
         let readout =
             std::mem::replace(&mut self.spec, NetworkSpec::new(1.0)).population(READOUT, "i", &[]);

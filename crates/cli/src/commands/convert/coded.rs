@@ -5,8 +5,8 @@ use super::{Task, agreement};
 use anyhow::{Result, bail};
 use cortado_convert::ann::Op;
 use cortado_convert::calibrate::{Scale, reach};
-use cortado_convert::coded::{Coded, Coding, FewSpikes, FirstSpike};
-use cortado_convert::measure::largest;
+use cortado_convert::coded::{Coded, Coding, FewSpikes, FirstSpike, Outcome};
+use cortado_convert::measure::{Told, compare, largest};
 use cortado_convert::store::{self, Code};
 
 /// Samples that run at once: what their units told is held.
@@ -81,6 +81,8 @@ fn run<C: Coding>(
     let n = task.test.features();
     let (mut decided, mut spikes, mut neurons, mut given, mut additions) = (Vec::new(), 0, 0, 0, 0);
     let mut apart = 0.0f64;
+    let mut told: Vec<Told> = Vec::new();
+    let some = task.args.compare.clamp(1, task.test.len());
     for batch in task.test.all_values().chunks(BATCH * n) {
         let values: Vec<f64> = batch.iter().map(|&v| f64::from(v)).collect();
         let outcomes = coded.run(&values)?;
@@ -95,6 +97,9 @@ fn run<C: Coding>(
             })?;
         apart = exact.into_iter().fold(apart, f64::max);
         for outcome in &outcomes {
+            if decided.len() < some {
+                note(&coded, outcome, &mut told);
+            }
             decided.push(largest(&outcome.outputs));
             spikes += outcome.spikes.iter().sum::<usize>();
             neurons = outcome.units.iter().map(|u| u.1.len()).sum();
@@ -111,11 +116,26 @@ fn run<C: Coding>(
         agreement: agreement(&decided, &task.wanted),
         spikes_per_neuron: spikes as f64 / (neurons as f64 * samples),
         by_step: Vec::new(),
-        layers: Vec::new(),
+        layers: compare(&task.ann, &task.test.all_values()[..some * n], &told)?,
         extra: vec![
             ("largest_difference", apart),
             ("input_spikes_per_sample", given as f64 / samples),
             ("additions_per_sample", additions as f64 / samples),
         ],
     })
+}
+
+/// Adds what a sample's units told to what those before it did.
+fn note<C: Coding>(coded: &Coded<C>, outcome: &Outcome, told: &mut Vec<Told>) {
+    for (n, ((layer, values), spikes)) in outcome.units.iter().zip(&outcome.spikes).enumerate() {
+        if told.len() == n {
+            told.push(Told {
+                layer: *layer,
+                scale: vec![coded.coding().room(*layer).unwrap_or(1.0)],
+                ..Told::default()
+            });
+        }
+        told[n].values.extend(values.iter().map(|&v| v as f32));
+        told[n].spikes += spikes;
+    }
 }

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use cortado::learn::Fit;
 use cortado_convert::ann::Ann;
 use cortado_convert::calibrate::Scale;
-use cortado_convert::measure::classes;
+use cortado_convert::measure::{MOST_STEPS, classes};
 use cortado_convert::{network, onnx, store};
 use cortado_data::Dataset;
 use report::Report;
@@ -211,13 +211,14 @@ pub fn run(args: &Args) -> Result<()> {
 /// Fails if more was lost than asked for.
 fn lost(args: &Args, report: &Report, accuracy: f64) -> Result<()> {
     let points = 100.0 * (accuracy - report.accuracy);
-    match args.max_loss {
-        Some(most) if points > most => bail!(
-            "the conversion lost {points:.2} points of accuracy, more than {most}; most is lost at layer '{}'",
-            report.blame().unwrap_or("of the readout")
-        ),
-        _ => Ok(()),
-    }
+    // Shares of samples are rounded: as many points as asked for are not more.
+    let Some(most) = args.max_loss.filter(|most| points > most + 1e-9) else {
+        return Ok(());
+    };
+    let blame = report.blame().map_or(String::new(), |layer| {
+        format!("; most is lost at layer '{layer}'")
+    });
+    bail!("the conversion lost {points:.2} points of accuracy, more than {most}{blame}")
 }
 
 fn task(args: &Args) -> Result<Task<'_>> {
@@ -248,6 +249,9 @@ fn task(args: &Args) -> Result<Task<'_>> {
     }
     if args.steps == 0 || args.calibrate == 0 {
         bail!("--steps, --calibrate: expected at least 1, got 0");
+    }
+    if args.steps > MOST_STEPS {
+        bail!("--steps: expected at most {MOST_STEPS}, got {}", args.steps);
     }
     let wanted = classes(&ann, split.test.all_values(), split.test.len())?;
     Ok(Task {

@@ -1,18 +1,19 @@
 //! Rates, with and without fine-tuning.
 
 use super::report::Report;
-use super::{Balance, Task, agreement, save};
+use super::save::Form;
+use super::{Balance, Task, agreement};
 use anyhow::Result;
 use cortado::learn::{Algorithm, Fit, FitSpec, Loss, OptimizerSpec, Rule, Schedule};
 use cortado::sim::clock::Input;
 use cortado_convert::ann::Ann;
 use cortado_convert::measure::{classes, decide, layers};
 use cortado_convert::network;
-use cortado_convert::rate::{self, Rate, quantise};
+use cortado_convert::rate::{self, Rate, Rates, quantise};
 use std::time::Instant;
 
-/// Converts to rates and runs the test set.
-pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
+/// The network in rates, and the form in which it is to be written.
+fn rates(task: &Task<'_>, ann: &Ann) -> Result<(Rates, Option<Form>)> {
     let args = task.args;
     let (samples, n) = task.calibration();
     let how = Rate {
@@ -24,7 +25,16 @@ pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
         start: args.start,
         dt: args.dt,
     };
-    let rates = how.convert(&ann, samples, n)?;
+    let rates = how.convert(ann, samples, n)?;
+    let network = &rates.built.network;
+    let form = args.out.as_ref().map(|path| Form::new(network, path));
+    Ok((rates, form.transpose()?))
+}
+
+/// Converts to rates and runs the test set.
+pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
+    let args = task.args;
+    let (rates, form) = rates(task, &ann)?;
     let values = task.test.all_values();
     let start = Instant::now();
     let decisions = decide(&rates.built.network, values, args.steps)?;
@@ -57,8 +67,10 @@ pub fn convert(task: &Task<'_>, ann: Ann) -> Result<Report> {
     if let Some(path) = &args.plot {
         report.plot(path, task.accuracy(&task.wanted))?;
     }
-    if let Some(path) = &args.out {
-        save::network(rates.built.network, path)?;
+    if let (Some(path), Some(form)) = (&args.out, form) {
+        for lost in form.write(rates.built.network, path)? {
+            task.note(lost)?;
+        }
     }
     Ok(report)
 }
@@ -68,7 +80,9 @@ pub fn fine_tune(task: &Task<'_>) -> Result<Report> {
     let args = task.args;
     let (samples, n) = task.calibration();
     let levels = args.levels.unwrap_or(args.steps);
-    let network = quantise(&task.ann, samples, n, levels, args.dt)?.network;
+    // What cannot be converted or written is said before the training.
+    rates(task, &task.ann)?;
+    let network = quantise(&task.ann, samples, n, args.scale(), (levels, args.dt))?.network;
     let spec = FitSpec {
         epochs: args.epochs,
         batch: args.batch,

@@ -20,7 +20,7 @@ pub struct Report {
     pub spikes_per_neuron: f64,
     /// Accuracy after each step, where there are steps.
     pub by_step: Vec<f64>,
-    /// One for each layer of units, where values are rates.
+    /// One for each layer of units.
     pub layers: Vec<LayerReport>,
     /// What else a method has to say.
     pub extra: Vec<(&'static str, f64)>,
@@ -36,6 +36,8 @@ impl Report {
         });
         if !self.by_step.is_empty() {
             line["accuracy_by_step"] = json!(self.by_step);
+        }
+        if !self.layers.is_empty() {
             line["layers"] = json!(self.layers);
         }
         for (name, value) in &self.extra {
