@@ -4,10 +4,13 @@ use crate::observe::Scene;
 use crate::recipe::{self, Detect, Form, Recipe};
 use crate::samples::{Data, Samples, batch, encode, presented, signals};
 use anyhow::{Context, Result, bail};
-use cortado::learn::{Batch, BatchReport, Fit, Matches, evaluate, eventprop};
+use cortado::learn::{
+    Batch, BatchReport, Fit, FitSpec, Matches, Rule, Targets, decolle, evaluate, eventprop,
+};
 use cortado::network::Network;
 use cortado_base::write_atomic;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -74,10 +77,20 @@ pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value
         return detect(recipe, net, data);
     }
     let mut sum = BatchReport::default();
+    let mut layers: BTreeMap<String, usize> = BTreeMap::new();
     let all: Vec<usize> = (0..data.len()).collect();
     for chunk in all.chunks(TEST_BATCH) {
         let (input, targets) = presented(recipe, data, chunk, 0)?;
-        let objective = &recipe.train.objective;
+        let FitSpec {
+            objective, decolle, ..
+        } = &recipe.train;
+        if let (Rule::Decolle, Batch::Steps(input), Targets::Classes(labels)) =
+            (recipe.train.rule, &input, &targets)
+        {
+            for (name, right) in decolle::readouts(net, input, labels, objective, decolle)? {
+                *layers.entry(name).or_default() += right;
+            }
+        }
         sum.add(match input {
             Batch::Steps(input) => evaluate(net, &input, targets, objective)?,
             Batch::Times(times) => eventprop::evaluate(net, &times, targets, objective)?,
@@ -85,11 +98,18 @@ pub fn test(recipe: &Recipe, net: &Network<f32>, data: &Samples) -> Result<Value
     }
     let n = sum.samples as f64;
     let accuracy = sum.correct as f64 / n;
-    Ok(json!({
+    let mut result = json!({
         "accuracy": accuracy, "metric": accuracy, "metric_name": "accuracy", "loss": sum.loss,
         "spikes_per_sample": sum.spikes as f64 / n, "synops_per_sample": sum.synops as f64 / n,
         "seed": recipe.seed, "threads": rayon::current_num_threads(),
-    }))
+    });
+    if !layers.is_empty() {
+        let share = layers
+            .into_iter()
+            .map(|(name, k)| (name, json!(k as f64 / n)));
+        result["readouts"] = Value::Object(share.collect());
+    }
+    Ok(result)
 }
 
 /// How closely the readout follows its signals: the mean squared error over the variance of the signals.

@@ -17,9 +17,10 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 28] = embedded![
+const RECIPES: [(&str, &str); 30] = embedded![
     "digits",
     "digits-events",
+    "events-decolle",
     "digits-ann",
     "digits-stdp",
     "mnist-direct",
@@ -27,6 +28,7 @@ const RECIPES: [(&str, &str); 28] = embedded![
     "mnist-first-spike",
     "mnist-latency-eventprop",
     "mnist-eprop",
+    "mnist-decolle",
     "mnist-diehl-cook",
     "mnist-continual",
     "fashion-direct",

@@ -17,6 +17,7 @@ fn save(folder: &Path) -> Fit<f32> {
         rule: cortado::learn::Rule::Bptt,
         wake: 0.0,
         eprop: Default::default(),
+        decolle: Default::default(),
         epochs: 1,
         batch: 1,
         objective: Objective::from(Loss::CountCrossEntropy),

@@ -245,6 +245,7 @@ fn coincidences_are_learnt_by_delays() {
             rule: Rule::Bptt,
             wake: 0.0,
             eprop: Default::default(),
+            decolle: Default::default(),
             objective,
             optimizer: OptimizerSpec {
                 rate: 1e-9,

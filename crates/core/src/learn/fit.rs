@@ -1,7 +1,7 @@
 //! Training runs: batches in random order, epoch after epoch, from wherever the run stands.
 
 use super::{
-    BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace, eprop, eventprop,
+    BatchReport, Objective, Optimizer, OptimizerSpec, Targets, Workspace, decolle, eprop, eventprop,
 };
 use crate::network::Network;
 use crate::neuron::Lanes;
@@ -25,6 +25,8 @@ pub enum Rule {
     Eprop,
     /// Online training through time (`xiao2022`): see [`eprop`].
     Ottt,
+    /// Layers that learn by readouts of their own, online (`kaiser2020`): see [`decolle`].
+    Decolle,
     /// Backpropagation through the layers of each step alone (`meng2023`): [`Rule::Bptt`] cut after every step.
     Sltt,
 }
@@ -68,6 +70,9 @@ pub struct FitSpec {
     /// The options of [`Rule::Eprop`].
     #[serde(default)]
     pub eprop: eprop::Options,
+    /// The readouts of layers under [`Rule::Decolle`].
+    #[serde(default)]
+    pub decolle: decolle::Local,
     /// What is minimised.
     pub objective: Objective,
     /// How.
@@ -97,6 +102,7 @@ pub struct Fit<R: Lanes> {
     workspace: Workspace<R>,
     exact: eventprop::Workspace<R>,
     online: eprop::Workspace<R>,
+    layers: decolle::Workspace<R>,
 }
 
 impl<R: Lanes> Fit<R> {
@@ -124,6 +130,7 @@ impl<R: Lanes> Fit<R> {
             workspace: Workspace::new(),
             exact: eventprop::Workspace::new(),
             online: eprop::Workspace::new(),
+            layers: decolle::Workspace::new(),
         })
     }
 
@@ -140,7 +147,7 @@ impl<R: Lanes> Fit<R> {
     /// One step on a batch, as one of `total`.
     ///
     /// # Errors
-    /// Those of [`Workspace::run`] or [`eprop::Workspace::run`]; a loss that is not finite. The parameters are then as before.
+    /// Those of [`Workspace::run`], [`eprop::Workspace::run`] or [`decolle::Workspace::run`]; a loss that is not finite. The parameters are then as before.
     pub fn step<'a>(
         &mut self,
         input: &Input<R>,
@@ -161,6 +168,15 @@ impl<R: Lanes> Fit<R> {
         if let Some(rule) = rule {
             let report = self.online.run(net, input, targets, &objective, rule)?;
             let gradients = self.online.gradients();
+            follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
+            return Ok(report);
+        }
+        if self.spec.rule == Rule::Decolle {
+            let local = &self.spec.decolle;
+            let report = self
+                .layers
+                .run(net, input, targets, &objective, local, done)?;
+            let gradients = self.layers.gradients();
             follow(&mut self.optimizer, &mut self.net, gradients, report, total)?;
             return Ok(report);
         }

@@ -119,6 +119,15 @@ impl From<Signals> for Targets<'_> {
 }
 
 impl Targets<'_> {
+    /// What sample `b` should do in step `t`; none of spikes.
+    pub(super) fn in_step(&self, b: usize, t: usize) -> Option<Wanted<'_>> {
+        match self {
+            Self::Classes(labels) => Some(Wanted::Class(labels[b] as usize)),
+            Self::Signals(y) => Some(Wanted::Values(y.row(b, t))),
+            Self::Spikes(_) => None,
+        }
+    }
+
     /// What they are, in a word.
     fn name(&self) -> &'static str {
         match self {

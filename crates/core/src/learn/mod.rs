@@ -2,12 +2,14 @@
 
 mod bptt;
 mod checkpoint;
+pub mod decolle;
 mod detect;
 pub mod eprop;
 pub mod eventprop;
 mod fit;
 mod init;
 mod loss;
+mod online;
 mod optim;
 mod rates;
 mod scores;

@@ -89,6 +89,7 @@ pub fn fine_tune(task: &Task<'_>) -> Result<Report> {
         rule: Rule::Bptt,
         wake: 0.0,
         eprop: Default::default(),
+        decolle: Default::default(),
         objective: Loss::LastCrossEntropy.into(),
         optimizer: OptimizerSpec {
             algorithm: Algorithm::AdamW,

@@ -121,6 +121,7 @@ pub fn checkpoint(net: Network<f32>, loss: Loss, folder: &Path) -> Result<()> {
         rule: Rule::Bptt,
         wake: 0.0,
         eprop: Default::default(),
+        decolle: Default::default(),
         objective: loss.into(),
         optimizer: OptimizerSpec::default(),
     };

@@ -26,18 +26,18 @@ mod plan;
 mod sample;
 mod trace;
 
+use super::online::{self, Group, refuse};
 use super::{BatchReport, Objective, Targets};
 use crate::kernel::padded;
 use crate::network::{Network, Op};
 use crate::neuron::Lanes;
 use crate::num::Aligned;
 use crate::rng::{Purpose, Rng};
+use crate::sim::Pass;
 use crate::sim::clock::Input;
-use crate::sim::{Pass, Totals};
 use crate::{Error, Result};
 use plan::Plan;
-use rayon::prelude::*;
-use sample::{Job, Sample, share};
+use sample::{Job, Sample};
 use serde::{Deserialize, Serialize};
 
 /// The options of e-prop.
@@ -100,18 +100,9 @@ enum Means<'a, R> {
 /// Memory that one step of training hands to the next, and the gradients.
 #[derive(Debug, Default)]
 pub struct Workspace<R> {
-    groups: Vec<Group<R>>,
+    groups: Vec<Group<R, Sample<R>>>,
     /// By population.
     random: Vec<Aligned<R>>,
-}
-
-/// Some samples of a batch, with gradients of their own.
-#[derive(Debug)]
-struct Group<R> {
-    sample: Sample<R>,
-    totals: Totals<R>,
-    report: BatchReport,
-    bad: Option<usize>,
 }
 
 impl<R: Lanes> Workspace<R> {
@@ -146,17 +137,7 @@ impl<R: Lanes> Workspace<R> {
         input.check(net)?;
         let targets = targets.into();
         objective.loss.check(net, (batch, steps), &targets)?;
-        if !objective.loss.by_steps() {
-            let expected = "step_cross_entropy, last_cross_entropy or squared_error";
-            let got = format!("{:?}", objective.loss);
-            let place = "training online";
-            return Err(Error::invalid("loss", place, expected, got));
-        }
-        if let Some(truncate) = objective.truncate {
-            let expected = "none: no error goes back in time";
-            let place = "training online";
-            return Err(Error::invalid("truncate", place, expected, truncate));
-        }
+        online::check(objective)?;
         let mut pass = Pass::new(net, false);
         let plan = Plan::new(&pass)?;
         let inner = &plan.populations[..plan.populations.len() - 1];
@@ -177,21 +158,23 @@ impl<R: Lanes> Workspace<R> {
             batch,
             means,
         };
-        // By the size of the batch alone, so that the bits do not depend on threads.
-        let count = (batch / 2).clamp(2, 16).min(batch);
-        begin(groups, net, count);
-        let each = groups.par_iter_mut().enumerate();
-        each.for_each(|(g, group)| group.run(&job, share(batch, count, g)));
-        if let Some(node) = groups.iter().find_map(|g| g.bad) {
-            return Err(net.diverged(node));
+        let report = online::run(groups, net, &job, batch)?;
+        if let (
+            Rule::Eprop(
+                Options {
+                    autapses: false, ..
+                },
+                _,
+            ),
+            Some(sum),
+        ) = (rule, groups.first_mut())
+        {
+            for p in &plan.populations {
+                for way in p.ways.iter().filter(|w| w.from == p.node) {
+                    diagonal(&mut sum.totals.gradients[way.weight], way.inputs);
+                }
+            }
         }
-        let autapses = match rule {
-            Rule::Eprop(options, _) => options.autapses,
-            Rule::Ottt => true,
-        };
-        reduce(groups, &plan, autapses);
-        let mut report = BatchReport::default();
-        groups.iter().for_each(|g| report.add(g.report));
         Ok(report)
     }
 
@@ -261,7 +244,7 @@ fn means<'s, R: Lanes>(
         let alone = |p: &&plan::Cells<'_, R>| readout.ways.iter().all(|w| w.from != p.node);
         if let Some(p) = inner.iter().find(alone) {
             let expected = "weights to the readout, or the feedback random";
-            return Err(plan::refuse(&net.nodes[p.node], expected, "none"));
+            return Err(refuse(&net.nodes[p.node], expected, "none"));
         }
     }
     let random = match options.feedback {
@@ -276,27 +259,6 @@ fn means<'s, R: Lanes>(
             _ => 1.0,
         },
     })
-}
-
-/// Adds up the groups, in order, into the first.
-fn reduce<R: Lanes>(groups: &mut [Group<R>], plan: &Plan<'_, R>, autapses: bool) {
-    let Some((first, others)) = groups.split_first_mut() else {
-        return;
-    };
-    const PIECE: usize = 1 << 13;
-    for (k, sum) in first.totals.gradients.iter_mut().enumerate() {
-        sum.par_chunks_mut(PIECE).enumerate().for_each(|(n, sum)| {
-            for other in others.iter() {
-                let other = &other.totals.gradients[k][n * PIECE..][..sum.len()];
-                sum.iter_mut().zip(other).for_each(|(s, &o)| *s += o);
-            }
-        });
-    }
-    for p in plan.populations.iter().filter(|_| !autapses) {
-        for way in p.ways.iter().filter(|w| w.from == p.node) {
-            diagonal(&mut first.totals.gradients[way.weight], way.inputs);
-        }
-    }
 }
 
 /// Clears the weights of a square projection from each neuron onto itself.
@@ -314,42 +276,6 @@ pub(super) fn without_autapses<R: Lanes>(net: &mut Network<R>) {
                 && projection.sources[0].node == node
             {
                 diagonal(&mut net.params[l.weight].data, l.inputs);
-            }
-        }
-    }
-}
-
-fn begin<R: Lanes>(groups: &mut Vec<Group<R>>, net: &Network<R>, count: usize) {
-    let lengths = |g: &Group<R>| {
-        let all = g.totals.gradients.iter();
-        all.map(|g| g.len())
-            .eq(net.params.iter().map(|p| p.data.len()))
-    };
-    if groups.len() != count || !groups.iter().all(lengths) {
-        let new = |_| Group {
-            sample: Sample::default(),
-            totals: Totals::zero(net),
-            report: BatchReport::default(),
-            bad: None,
-        };
-        *groups = (0..count).map(new).collect();
-    }
-    for g in groups {
-        g.totals.clear();
-        g.report = BatchReport::default();
-        g.bad = None;
-    }
-}
-
-impl<R: Lanes> Group<R> {
-    fn run(&mut self, job: &Job<'_, R>, samples: std::ops::Range<usize>) {
-        for b in samples {
-            match self.sample.run(job, b, &mut self.totals) {
-                Ok(report) => self.report.add(report),
-                Err(node) => {
-                    self.bad = Some(node);
-                    return;
-                }
             }
         }
     }

@@ -1,21 +1,17 @@
 //! A network as it is trained online: populations in the order in which they run, the weights into each, and the readout as a
 //! filter.
 
-use crate::kernel::{Layout, TILE, Tangent, View, tangent_rows};
-use crate::network::{Node, Op, Pace, Population};
-use crate::neuron::{Lanes, Output, Pulse, ResetTime};
-use crate::num::Float;
+use crate::Result;
+use crate::learn::online::{Filter, alike, refuse};
+use crate::network::{Op, Pace, Population};
+use crate::neuron::{Lanes, Output};
 use crate::sim::Pass;
-use crate::surrogate::{Shape, Surrogate};
-use crate::{Error, Result};
 
 /// Populations and what leads to them.
 pub(super) struct Plan<'n, R: Lanes> {
     /// In the order in which they run; the readout comes last.
     pub populations: Vec<Cells<'n, R>>,
     pub readout: Filter<R>,
-    /// Whether spikes arrive as pulses.
-    pub pulses: bool,
 }
 
 pub(super) struct Cells<'n, R: Lanes> {
@@ -35,18 +31,6 @@ pub(super) struct Way {
     pub weight: usize,
     pub bias: Option<usize>,
     pub inputs: usize,
-}
-
-/// How the membrane of a readout follows what arrives: `s <- P s + b x`, its first number being the membrane.
-#[derive(Clone, Debug)]
-pub(super) struct Filter<R> {
-    pub states: usize,
-    /// `[states][states]`
-    pub step: Vec<R>,
-    /// Of spikes.
-    pub gain: Vec<R>,
-    /// Its step, linearised.
-    tangent: Vec<R>,
 }
 
 impl<'n, R: Lanes> Plan<'n, R> {
@@ -86,28 +70,13 @@ impl<'n, R: Lanes> Plan<'n, R> {
             let expected = "no delay before the readout";
             return Err(refuse(&net.nodes[way.node], expected, way.delay));
         }
-        let s = end.op.states;
-        let pulses = net.spec.convention.pulse == Pulse::Dirac;
-        let t = linear(pass, end.op, R::ZERO, 0.0);
-        let take = |rows: std::ops::Range<usize>| rows.map(|r| t[r * TILE]).collect();
-        let readout = Filter {
-            states: s,
-            step: take(s..s + s * s),
-            gain: take(port(s, pulses) + 1..port(s, pulses) + 1 + s),
-            tangent: t,
-        };
+        let readout = Filter::new(pass, end.op);
         populations.push(end);
         Ok(Self {
             populations,
             readout,
-            pulses,
         })
     }
-}
-
-/// The first row of a port in [`Tangent::out`]: of currents, or of pulses.
-pub(super) fn port(states: usize, pulses: bool) -> usize {
-    states + states * states + usize::from(pulses) * (1 + states)
 }
 
 fn cells<'n, R: Lanes>(
@@ -156,89 +125,4 @@ fn cells<'n, R: Lanes>(
         ways: ways.collect::<Result<_>>()?,
         alike: alike(pass, op),
     })
-}
-
-/// Whether a neuron far below its threshold and one that fires move alike.
-fn alike<R: Lanes>(pass: &Pass<'_, R>, op: &Population<R>) -> bool {
-    if !op.affine || op.constants.len() != op.model.constants() {
-        return false;
-    }
-    let s = op.states;
-    let (silent, fires) = (
-        linear(pass, op, R::of(-1e9), 0.0),
-        linear(pass, op, R::of(1e9), 1.0),
-    );
-    let moves = |t: &[R], r: usize| t[r * TILE];
-    let gains = [port(s, false) + 1, port(s, true) + 1];
-    let rows = (s..s + s * s).chain(gains.into_iter().flat_map(|g| g..g + s));
-    rows.into_iter()
-        .all(|r| moves(&silent, r) == moves(&fires, r))
-}
-
-/// The step of a population whose membranes stand at `v`, a spike having the derivative `psi` wherever they stand.
-fn linear<R: Lanes>(pass: &Pass<'_, R>, op: &Population<R>, v: R, psi: f64) -> Vec<R> {
-    let s = op.states;
-    let mut at = op.rest[..s * TILE].to_vec();
-    at[..TILE].fill(v);
-    let mut out = vec![R::ZERO; tangent_rows(s) * TILE];
-    let mut state = op.rest[..s * TILE].to_vec();
-    op.model.tangent(&mut Tangent {
-        surrogate: Surrogate {
-            shape: Shape::Boxcar,
-            slope: Some(1e-12),
-            height: psi,
-        },
-        ..span(
-            pass,
-            op,
-            (0, 0, 0),
-            View {
-                data: &at,
-                layout: Layout::by_tile(1, s, TILE),
-            },
-            (&mut state, &mut out),
-        )
-    });
-    out
-}
-
-/// One step of a tile of a population, as [`Tangent`] wants it.
-pub(super) fn span<'a, R: Lanes>(
-    pass: &Pass<'_, R>,
-    op: &'a Population<R>,
-    place: (usize, usize, usize),
-    tape: View<'a, R>,
-    (state, out): (&'a mut [R], &'a mut [R]),
-) -> Tangent<'a, R> {
-    let spec = &pass.net.spec;
-    Tangent {
-        constants: &op.constants,
-        rules: pass.rules(),
-        surrogate: spec.surrogate,
-        detach: spec.detach_reset,
-        late: spec.convention.reset == ResetTime::NextStep && op.output == Output::Spikes,
-        place,
-        tape,
-        inputs: pass.keeps_inputs(op).then_some([op.states, op.states + 1]),
-        state,
-        out,
-    }
-}
-
-pub(super) fn refuse<R: Lanes>(node: &Node<R>, expected: &str, got: impl ToString) -> Error {
-    let place = format!("node '{}' under a rule that learns online", node.name);
-    Error::invalid("node", place, expected, got)
-}
-
-impl<R: Float> Filter<R> {
-    /// The step of a tile of readouts: what they hand on is their membrane, in place of a spike.
-    pub fn fill(&self, tile: &mut [R]) {
-        let s = self.states;
-        tile.copy_from_slice(&self.tangent);
-        tile.copy_within(s * TILE..2 * s * TILE, 0);
-        for pulses in [false, true] {
-            let row = port(s, pulses) * TILE;
-            tile.copy_within(row + TILE..row + 2 * TILE, row);
-        }
-    }
 }

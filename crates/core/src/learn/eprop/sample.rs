@@ -1,20 +1,17 @@
 //! One sample, online: a few steps forward, then their traces, then the next few.
 
 use super::Means;
-use super::plan::{Cells, Plan, port, span};
+use super::plan::{Cells, Plan};
 use super::trace::{Form, Step, Traces};
 use crate::kernel::{TILE, padded, tangent_rows};
-use crate::learn::loss::{Wanted, decision};
+use crate::learn::loss::decision;
+use crate::learn::online::{self, CHUNK, port, span};
 use crate::learn::{BatchReport, Objective, Scores, Targets};
 use crate::network::Network;
 use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
 use crate::sim::clock::{Input, operations};
 use crate::sim::{Block, Pass, Totals};
-use std::ops::Range;
-
-/// Steps that run forward before their traces do: what is held of them does not grow with the length of a sample.
-const CHUNK: usize = 32;
 
 /// What the samples of a batch have in common.
 pub(super) struct Job<'a, R: Lanes> {
@@ -71,14 +68,10 @@ impl<R: Lanes> Job<'_, R> {
     }
 }
 
-impl<R: Lanes> Sample<R> {
-    /// Runs sample `b`, and adds its gradients.
-    ///
-    /// # Errors
-    /// The node of a membrane that is not finite.
-    pub fn run(
+impl<'a, R: Lanes> online::Sample<R, Job<'a, R>> for Sample<R> {
+    fn run(
         &mut self,
-        job: &Job<'_, R>,
+        job: &Job<'a, R>,
         b: usize,
         into: &mut Totals<R>,
     ) -> Result<BatchReport, usize> {
@@ -115,7 +108,9 @@ impl<R: Lanes> Sample<R> {
         self.block = Some(block);
         Ok(report)
     }
+}
 
+impl<R: Lanes> Sample<R> {
     /// All at rest.
     fn begin(&mut self, job: &Job<'_, R>) {
         let all = &job.plan.populations;
@@ -162,11 +157,8 @@ impl<R: Lanes> Sample<R> {
         for (y, v) in self.y.iter_mut().zip(&self.row) {
             *y = v.value();
         }
-        let wanted = match job.targets {
-            Targets::Classes(labels) => Wanted::Class(labels[b] as usize),
-            Targets::Signals(y) => Wanted::Values(y.row(b, t)),
-            // Refused before.
-            Targets::Spikes(_) => return 0.0,
+        let Some(wanted) = job.targets.in_step(b, t) else {
+            return 0.0;
         };
         let steps = (t, job.input.extent().1);
         let loss = job.objective.loss;
@@ -259,7 +251,7 @@ impl<R: Lanes> Sample<R> {
                 let ways = cells.ways.iter();
                 for way in ways.filter(|w| w.from == all[p].node && w.delay == 0) {
                     let s = cells.op.states;
-                    let row = port(s, job.plan.pulses) * TILE;
+                    let row = port(s, job.plan.readout.spike == 1) * TILE;
                     let tiles = next.tangents.chunks_exact(tangent_rows(s) * TILE);
                     let instant = tiles.flat_map(|tile| &tile[row..row + TILE]);
                     let error: Vec<R> = instant
@@ -331,9 +323,4 @@ fn pull<R: Float>(weights: &[R], inputs: usize, error: &[R], into: &mut [R]) {
             }
         }
     }
-}
-
-/// Samples of each of `groups`.
-pub(super) fn share(samples: usize, groups: usize, g: usize) -> Range<usize> {
-    g * samples / groups..(g + 1) * samples / groups
 }

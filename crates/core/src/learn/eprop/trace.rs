@@ -1,7 +1,8 @@
 //! Eligibility traces of the weights into a population, for one sample.
 
-use super::plan::{Filter, Way, port};
+use super::plan::Way;
 use crate::kernel::{Lane, TILE};
+use crate::learn::online::{Filter, port};
 use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
 use crate::sim::{Signal, Totals};
@@ -281,8 +282,9 @@ impl<'a, R: Float, const S: usize> Map<'a, R, S> {
 #[inline(always)]
 fn through<R: Float, const F: usize>(filter: &Filter<R>, seen: &mut [R], e: &mut Lane<R>) {
     let mut next = [Lane::zero(); F];
+    let gains = &filter.gain[filter.spike];
     for (i, next) in next.iter_mut().enumerate() {
-        let gain = filter.gain[i];
+        let gain = gains[i];
         (0..TILE).for_each(|j| next[j] = gain * e[j]);
         for n in 0..F {
             let (s, a) = (lane(seen, n), filter.step[i * F + n]);

@@ -46,6 +46,7 @@ impl Backprop {
             rule: Rule::Bptt,
             wake: 0.0,
             eprop: Default::default(),
+            decolle: Default::default(),
             objective: Loss::MeanCrossEntropy.into(),
             optimizer: OptimizerSpec {
                 rate: of.rate,
