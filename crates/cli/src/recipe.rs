@@ -205,6 +205,11 @@ fn changed<T: Form>(recipe: &T, pair: &str) -> Result<T> {
         .and_then(|mut t| t.remove("x"))
         .unwrap_or_else(|| Value::String(value.into()));
     let mut table = Value::try_from(recipe)?;
+    // One key for the rule of all recipes: that of local rules, which have no network to train.
+    let key = match key {
+        "learn.rule" if table.get("learn").is_none() => "train.rule",
+        key => key,
+    };
     let known = find(&table, key);
     let unknown = unknown(key, &table);
     let changed = put(&mut table, key, value);
@@ -336,6 +341,7 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cortado::learn::Rule;
     use proptest::prelude::*;
     use proptest::sample::Index;
 
@@ -361,6 +367,18 @@ mod tests {
             text.contains("n: Some(100)") && text.contains("One(0.002)"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn one_key_is_the_rule_of_every_recipe() {
+        let rule = |name: &str| load("digits", &[format!("learn.rule={name}")]);
+        assert_eq!(rule("decolle").unwrap().train.rule, Rule::Decolle);
+        let wrong = format!("{:#}", rule("hebb").unwrap_err());
+        assert!(wrong.contains("`eprop`, `ottt`, `decolle`"), "{wrong}");
+        // A recipe of a local rule has its own.
+        let set = ["learn.rule=conv_stdp".to_string()];
+        let local = parse::<crate::local::Recipe>(&text("mnist-conv-stdp").unwrap(), &set);
+        assert!(local.is_ok());
     }
 
     #[test]

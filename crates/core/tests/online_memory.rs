@@ -61,8 +61,10 @@ fn network(model: &str) -> Network<f32> {
     Network::new(&[12], &spec, 1).unwrap()
 }
 
+type Learn<'a> = &'a dyn Fn(&Input<f32>) -> BatchReport;
+
 /// Bytes that a rule holds at most while it learns from one sample of so many steps.
-fn most(steps: usize, learn: &dyn Fn(&Input<f32>) -> BatchReport) -> i64 {
+fn most(steps: usize, learn: Learn) -> i64 {
     // A fixed pattern, so that longer runs see nothing that the first has not seen.
     let mut rng = Rng::new(2, 0, Purpose::Other, 0);
     let frame: Vec<f32> = (0..12 * 32)
@@ -86,7 +88,7 @@ fn memory_does_not_grow_with_time() {
         run.unwrap().1
     };
     let (options, local) = (Options::default(), decolle::Local::default());
-    let rules: [(&str, &dyn Fn(&Input<f32>) -> BatchReport); 3] = [
+    let rules: [(&str, Learn); 3] = [
         ("eprop", &|input| online(input, Rule::Eprop(&options, 0))),
         ("ottt", &|input| online(input, Rule::Ottt)),
         ("decolle", &|input| {
