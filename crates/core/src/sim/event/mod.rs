@@ -23,7 +23,7 @@ mod times;
 mod wiring;
 
 pub use learner::Learner;
-pub use queue::snap;
+pub(crate) use queue::snap;
 pub use times::Times;
 pub(crate) use wiring::continuous;
 

@@ -43,7 +43,7 @@ impl Event {
 ///
 /// Times and delays that people write are decimal, and sums of them that should be equal differ in their last bits: what
 /// arrives at one time would come apart.
-pub fn snap(time: f64) -> f64 {
+pub(crate) fn snap(time: f64) -> f64 {
     const PICO: f64 = 1e12;
     let near = (time * PICO).round() / PICO;
     // Adding 0 makes a positive zero of a negative one.

@@ -14,7 +14,7 @@ impl Learning {
     /// What reaches synapses in a step changes them at its end: the next step is the first to see it.
     ///
     /// # Errors
-    /// Several samples; currents into weights that learn; a dendritic delay that is not a whole number of steps; a time that is not
+    /// Several samples, or no steps; currents into weights that learn; a dendritic delay that is not a whole number of steps; a time that is not
     /// that of the last step; as [`Network::advance`].
     ///
     /// ```
@@ -85,9 +85,10 @@ impl Learning {
     /// Steps back to the synapses of each projection.
     fn check<F: Lanes>(&self, dt: f64, input: &Input<F>) -> Result<Vec<u64>> {
         let learns = "projections that learn";
-        if input.extent().0 != 1 {
-            let got = input.extent().0;
-            return Err(Error::invalid("samples", learns, "one", got));
+        let (samples, steps) = input.extent();
+        if samples != 1 || steps == 0 {
+            let got = format!("{samples} of {steps} steps");
+            return Err(Error::invalid("samples", learns, "one, of some steps", got));
         }
         if self.now != self.steps as f64 * dt {
             let expected = format!("that after {} steps of {dt} s", self.steps);
@@ -101,7 +102,7 @@ impl Learning {
             if p.from == "input" && !spikes {
                 return Err(Error::invalid("input", place, "spikes", "currents"));
             }
-            if steps * dt != p.dendritic {
+            if (steps * dt - p.dendritic).abs() > 1e-9 * dt.max(p.dendritic) {
                 let expected = format!("a whole number of steps of {dt} s");
                 let got = format!("{} s", p.dendritic);
                 return Err(Error::invalid("dendritic delay", place, expected, got));

@@ -2,7 +2,7 @@
 
 use super::{Learning, Projection};
 use crate::{Error, Result};
-use cortado::sim::event::{Engine, Learner, Spike, snap};
+use cortado::sim::event::{Engine, Learner, Spike};
 
 impl Learning {
     /// Runs an engine up to `until` seconds, that time not included, while weights learn: see [`Engine::run`]. Pieces give the bits of
@@ -85,7 +85,7 @@ impl<F: FnMut(Spike)> Learner for Run<'_, F> {
     fn fire(&mut self, spike: Spike) {
         for &k in &self.behind[spike.population] {
             let p = &mut self.projections[k];
-            p.synapses.post(snap(spike.t + p.dendritic), spike.neuron);
+            p.synapses.post(spike.t + p.dendritic, spike.neuron);
         }
         (self.sink)(spike);
     }

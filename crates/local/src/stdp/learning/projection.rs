@@ -49,7 +49,6 @@ impl Projection {
         }
         let dt = net.spec().dt;
         let in_steps = |d: f64| (d / dt).round();
-        let whole = in_steps(timing.dendritic) * dt;
         Ok(Self {
             node: node.into(),
             from,
@@ -60,12 +59,7 @@ impl Projection {
                 .iter()
                 .map(|&d| steps as u64 + in_steps(d) as u64)
                 .collect(),
-            // As the network has its delays: equal ones are equal to the last bit.
-            dendritic: if (whole - timing.dendritic).abs() <= 1e-9 * dt.max(timing.dendritic) {
-                whole
-            } else {
-                timing.dendritic
-            },
+            dendritic: timing.dendritic,
             synapses: Box::new(Delayed::new(
                 Plastic::new(rule, outputs, &weights),
                 timing.coincident,

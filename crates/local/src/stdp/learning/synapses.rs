@@ -1,5 +1,6 @@
 //! The synapses of a projection: spikes wait until they reach them.
 
+use crate::stdp::synapse::MOMENT;
 use crate::stdp::{Coincident, Plastic, Rule};
 use cortado::num::Float;
 use std::collections::VecDeque;
@@ -12,7 +13,8 @@ pub(super) trait Synapses: Send {
     /// A spike of neuron `j` will be there at `t` seconds.
     fn post(&mut self, t: f64, j: usize);
 
-    /// What reaches the synapses before `t` changes them; `changed` is told of each moment which inputs and which neurons it was.
+    /// Moments that are over before `t` change the synapses, if spikes that are still to be told of come at `t` or later; `changed` is
+    /// told of each moment which inputs and which neurons it was.
     fn settle(&mut self, t: f64, changed: &mut dyn FnMut(&dyn Synapses, &[usize], &[usize]));
 
     /// The weights of input `i`, one for each neuron.
@@ -56,10 +58,10 @@ fn wait(spikes: &mut Waiting, t: f64, neuron: usize) {
     spikes.insert(place, (t, neuron));
 }
 
-/// Takes out those of a moment.
+/// Takes out those of the moment that begins at `t`.
 fn take(spikes: &mut Waiting, t: f64, here: &mut Vec<usize>) {
     here.clear();
-    let count = spikes.iter().take_while(|s| s.0 == t).count();
+    let count = spikes.iter().take_while(|s| s.0 <= t + MOMENT).count();
     here.extend(spikes.drain(..count).map(|s| s.1));
 }
 
@@ -76,7 +78,7 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Synapses for Delayed<R, P, Q
         loop {
             let first = |spikes: &Waiting| spikes.front().map_or(f64::INFINITY, |s| s.0);
             let moment = first(&self.pre).min(first(&self.post));
-            if moment >= t {
+            if moment + MOMENT >= t {
                 return;
             }
             let [mut inputs, mut neurons] = std::mem::take(&mut self.here);
