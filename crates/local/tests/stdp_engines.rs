@@ -729,15 +729,18 @@ fn what_cannot_learn_is_a_sentence() {
     learning.add(&net, "w", pair, timing).unwrap();
     assert!(learning.add(&net, "w", pair, timing).is_err());
     // Another network; another time.
-    let stranger = Network::<f64>::new(
-        &[2],
-        &NetworkSpec::new(1e-3)
-            .linear("v", 1)
-            .population("p", "lif", &[]),
-        0,
-    );
-    let mut engine = Engine::new(&stranger.unwrap()).unwrap();
-    assert!(learning.run(&mut engine, 0.1, |_| ()).is_err());
+    let spec = NetworkSpec::new(1e-3)
+        .linear("w", 1)
+        .population("p", "lif", &[]);
+    let mut stranger = Network::<f64>::new(&[INPUTS + 1], &spec, 0).unwrap();
+    let refused = learning.run(&mut Engine::new(&stranger).unwrap(), 0.1, |_| ());
+    let message =
+        "projection at 'w', which learns: expected 25 neurons onto 5, got another network";
+    assert_eq!(refused.unwrap_err().to_string(), message);
+    let input = Input::Spikes(Spikes::from_rows(1, 1, INPUTS + 1, [vec![0]]).unwrap());
+    let mut state = stranger.rest(1);
+    let refused = learning.advance(&mut stranger, &mut state, &input, &[]);
+    assert_eq!(refused.unwrap_err().to_string(), message);
     let mut engine = Engine::new(&net).unwrap();
     engine.run(0.1, |_| ()).unwrap();
     let text = learning

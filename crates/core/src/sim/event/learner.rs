@@ -2,6 +2,19 @@
 
 use super::Spike;
 
+/// What a projection of an engine leads from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// The node whose output reaches the population behind.
+    pub node: &'a str,
+    /// The population before, by its place in [`Engine::populations`](super::Engine::populations).
+    pub from: usize,
+    /// The population behind.
+    pub to: usize,
+    /// Neurons of both.
+    pub size: [usize; 2],
+}
+
 /// Weights that change while an engine runs, see [`Engine::run_with`](super::Engine::run_with).
 ///
 /// A projection is a number: its place in [`Engine::projections`](super::Engine::projections).

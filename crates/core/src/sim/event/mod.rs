@@ -22,7 +22,7 @@ mod queue;
 mod times;
 mod wiring;
 
-pub use learner::Learner;
+pub use learner::{Learner, Link};
 pub(crate) use queue::snap;
 pub use times::Times;
 pub(crate) use wiring::continuous;
@@ -136,9 +136,15 @@ impl Engine {
         self.wiring.populations.iter().map(|p| p.name.as_str())
     }
 
-    /// The projections by number: the name of the node whose output reaches a population.
-    pub fn projections(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.wiring.projections.iter().map(|p| p.name.as_str())
+    /// The projections by number.
+    pub fn projections(&self) -> impl ExactSizeIterator<Item = Link<'_>> {
+        let n = |population: usize| self.wiring.populations[population].n;
+        self.wiring.projections.iter().map(move |p| Link {
+            node: &p.name,
+            from: p.from,
+            to: p.to,
+            size: [p.from, p.to].map(n),
+        })
     }
 
     /// Everything before this time, in seconds, has happened.

@@ -15,7 +15,7 @@ impl Learning {
     ///
     /// # Errors
     /// Several samples, or no steps; currents into weights that learn; a dendritic delay that is not a whole number of steps; a time that is not
-    /// that of the last step; as [`Network::advance`].
+    /// that of the last step; another network; as [`Network::advance`].
     ///
     /// ```
     /// use cortado::{network::{Network, NetworkSpec}, sim::clock::Input, spikes::Spikes};
@@ -40,7 +40,7 @@ impl Learning {
         probes: &[Probe],
     ) -> Result<Record<F>> {
         let dt = net.spec().dt;
-        let back = self.check(dt, input)?;
+        let back = self.check(net, input)?;
         let populations = self.populations();
         let mut wanted = probes.to_vec();
         wanted.extend(populations.iter().map(|name| Probe {
@@ -83,7 +83,9 @@ impl Learning {
     }
 
     /// Steps back to the synapses of each projection.
-    fn check<F: Lanes>(&self, dt: f64, input: &Input<F>) -> Result<Vec<u64>> {
+    fn check<F: Lanes>(&self, net: &Network<F>, input: &Input<F>) -> Result<Vec<u64>> {
+        let dt = net.spec().dt;
+        let size = |node: &str| net.shape(node).map(|s| s.iter().product());
         let learns = "projections that learn";
         let (samples, steps) = input.extent();
         if samples != 1 || steps == 0 {
@@ -99,6 +101,9 @@ impl Learning {
         let back = |p: &Projection| {
             let place = format!("'{}', which learns under the clock", p.node);
             let steps = (p.dendritic / dt).round();
+            if [&p.from, &p.to].map(|n| size(n)) != [Some(p.inputs), Some(p.outputs)] {
+                return Err(p.stranger());
+            }
             if p.from == "input" && !spikes {
                 return Err(Error::invalid("input", place, "spikes", "currents"));
             }

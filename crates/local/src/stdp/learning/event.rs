@@ -1,12 +1,13 @@
 //! Learning without a clock.
 
-use super::{Learning, Projection};
+use super::Learning;
+use super::projection::Projection;
 use crate::{Error, Result};
-use cortado::sim::event::{Engine, Learner, Spike};
+use cortado::sim::event::{Engine, Learner, Link, Spike};
 
 impl Learning {
     /// Runs an engine up to `until` seconds, that time not included, while weights learn: see [`Engine::run`]. Pieces give the bits of
-    /// the whole.
+    /// the whole. What reaches synapses within the last nanosecond changes them in the next piece, as more may come at that moment.
     ///
     /// # Errors
     /// An engine of another network, or that stands at another time; as [`Engine::run`].
@@ -36,16 +37,20 @@ impl Learning {
 
     /// For each projection of an engine the one that learns.
     fn places(&self, engine: &Engine) -> Result<Vec<Option<usize>>> {
-        let of = |name: &str| self.projections.iter().position(|p| p.node == name);
+        let names: Vec<&str> = engine.populations().collect();
+        let of = |link: Link<'_>| {
+            let same = |p: &Projection| {
+                let ends =
+                    p.node == link.node && p.from == names[link.from] && p.to == names[link.to];
+                ends && [p.inputs, p.outputs] == link.size
+            };
+            self.projections.iter().position(same)
+        };
         let places: Vec<_> = engine.projections().map(of).collect();
-        for (k, p) in self.projections.iter().enumerate() {
-            if !places.contains(&Some(k)) {
-                let place = format!("'{}', which learns", p.node);
-                let expected = "a projection of the engine's network";
-                return Err(Error::invalid("node", place, expected, "none"));
-            }
+        match (0..self.projections.len()).find(|&k| !places.contains(&Some(k))) {
+            None => Ok(places),
+            Some(k) => Err(self.projections[k].stranger()),
         }
-        Ok(places)
     }
 
     /// For each population of an engine the projections onto it that learn.

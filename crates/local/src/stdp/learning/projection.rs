@@ -67,6 +67,13 @@ impl Projection {
         })
     }
 
+    /// It is met in a network that it was not added from.
+    pub fn stranger(&self) -> Error {
+        let place = format!("'{}', which learns", self.node);
+        let expected = format!("{} neurons onto {}", self.inputs, self.outputs);
+        Error::invalid("projection", place, expected, "another network")
+    }
+
     /// Steps of the clock to the synapses of input `i`.
     pub fn axonal(&self, i: usize) -> u64 {
         self.axonal[if self.axonal.len() == 1 { 0 } else { i }]
