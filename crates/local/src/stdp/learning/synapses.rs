@@ -5,6 +5,9 @@ use crate::stdp::{Coincident, Plastic, Rule};
 use cortado::num::Float;
 use std::collections::VecDeque;
 
+/// Is told of each moment that has changed synapses: which inputs and which neurons it was.
+pub(super) type Changed<'a> = dyn FnMut(&dyn Synapses, &[usize], &[usize]) + 'a;
+
 /// Synapses of some rule.
 pub(super) trait Synapses: Send {
     /// A spike of input `i` will be there at `t` seconds.
@@ -13,9 +16,8 @@ pub(super) trait Synapses: Send {
     /// A spike of neuron `j` will be there at `t` seconds.
     fn post(&mut self, t: f64, j: usize);
 
-    /// Moments that are over before `t` change the synapses, if spikes that are still to be told of come at `t` or later; `changed` is
-    /// told of each moment which inputs and which neurons it was.
-    fn settle(&mut self, t: f64, changed: &mut dyn FnMut(&dyn Synapses, &[usize], &[usize]));
+    /// Moments that are over before `t` change the synapses; spikes that are told of later come at `t` or after it.
+    fn settle(&mut self, t: f64, changed: &mut Changed<'_>);
 
     /// The weights of input `i`, one for each neuron.
     fn row(&self, i: usize) -> Box<dyn Iterator<Item = f64> + '_>;
@@ -74,7 +76,7 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Synapses for Delayed<R, P, Q
         wait(&mut self.post, t, j);
     }
 
-    fn settle(&mut self, t: f64, changed: &mut dyn FnMut(&dyn Synapses, &[usize], &[usize])) {
+    fn settle(&mut self, t: f64, changed: &mut Changed<'_>) {
         loop {
             let first = |spikes: &Waiting| spikes.front().map_or(f64::INFINITY, |s| s.0);
             let moment = first(&self.pre).min(first(&self.post));
