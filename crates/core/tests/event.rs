@@ -3,7 +3,7 @@
 use cortado::network::{DelayedEdge, Delays, EdgeSpec, Network, NetworkSpec, NodeKind, Values};
 use cortado::rng::{Purpose, Rng};
 use cortado::sim::clock::Input;
-use cortado::sim::event::{Engine, Spike};
+use cortado::sim::event::{Engine, Learner, Spike};
 use cortado::spikes::Spikes;
 use proptest::prelude::*;
 
@@ -326,6 +326,75 @@ fn delays_of_weights_hold_spikes_back() {
     let order: Vec<usize> = own.iter().map(|s| s.neuron).collect();
     assert_eq!(order, [1, 0, 2]);
     assert!((own[0].t - 3e-3).abs() < 1e-9 && (own[2].t - 8e-3).abs() < 1e-9);
+}
+
+/// Hands out weights `[inputs][outputs]` of a projection, and keeps what it sees.
+struct Echo {
+    projection: usize,
+    weights: Vec<f64>,
+    seen: Vec<Spike>,
+}
+
+impl Learner for Echo {
+    fn learns(&self, projection: usize) -> bool {
+        projection == self.projection
+    }
+
+    fn arrive(&mut self, _: f64, projection: usize, from: usize, weights: &mut [f64]) {
+        assert!(projection == self.projection && weights.iter().all(|w| *w == 0.0));
+        let n = weights.len();
+        weights.copy_from_slice(&self.weights[from * n..][..n]);
+    }
+
+    fn fire(&mut self, spike: Spike) {
+        self.seen.push(spike);
+    }
+}
+
+#[test]
+fn a_learner_with_the_weights_of_the_network_changes_nothing() {
+    for (model, seed) in [("lif", 1), ("cuba_lif", 2), ("alif", 3)] {
+        let (spec, spikes) = (random(seed, 1e-3, model), input(seed, 9, 60, 0.2));
+        let (plain, all) = by_event(&spec, seed, &spikes, 60);
+        assert!(all.len() > 20, "{model} {}", all.len());
+        for name in ["in", "rec", "across", "skip"] {
+            let net = Network::<f64>::new(&[9], &spec, seed).unwrap();
+            let mut engine = Engine::new(&net).unwrap();
+            for &(t, i) in &spikes {
+                engine.feed(t as f64 * 1e-3, i).unwrap();
+            }
+            let param = net.param(&format!("{name}.weight")).unwrap();
+            let (rows, inputs) = (param.values(), param.shape[1]);
+            let columns = (0..inputs).flat_map(|i| rows.iter().skip(i).step_by(inputs));
+            let mut echo = Echo {
+                projection: engine.projections().position(|p| p.node == name).unwrap(),
+                weights: columns.copied().collect(),
+                seen: Vec::new(),
+            };
+            engine.run_with(60e-3, &mut echo).unwrap();
+            assert_eq!(echo.seen, all, "{model} {name}");
+            assert_eq!(engine.traffic(), plain.traffic());
+        }
+    }
+    // What does not arrive at once is no row.
+    let mut spec = NetworkSpec::new(1e-3)
+        .linear("w", 2)
+        .population("p", "lif", &[]);
+    if let NodeKind::Linear { delays, .. } = &mut spec.nodes[0].kind {
+        *delays = Some(Values::Each(vec![1e-3, 2e-3]).into());
+    }
+    let net = Network::<f64>::new(&[1], &spec, 0).unwrap();
+    let mut engine = Engine::new(&net).unwrap();
+    engine.feed(0.0, 0).unwrap();
+    let mut echo = Echo {
+        projection: 0,
+        weights: vec![1.0; 2],
+        seen: Vec::new(),
+    };
+    let text = engine.run_with(0.1, &mut echo).unwrap_err().to_string();
+    let expected =
+        "delays at 'w', which learns: expected one for all weights of a neuron, got others";
+    assert_eq!(text, expected);
 }
 
 /// What arrives at one time is added up first; a spike without delay is seen downstream at its own time.

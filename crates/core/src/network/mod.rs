@@ -158,6 +158,52 @@ impl<R: Lanes> Network<R> {
         Ok(())
     }
 
+    /// Sets some weights of a linear node or a convolution, each by its number in the order of their shape: what learns between
+    /// two steps of the clock need not hand over all of them. If one is refused, those before it are set.
+    ///
+    /// # Errors
+    /// A node without weights; a number that none has; a value that is not finite.
+    ///
+    /// ```
+    /// use cortado::network::{Network, NetworkSpec};
+    /// let spec = NetworkSpec::new(1e-3).linear("w", 2).population("p", "lif", &[]);
+    /// let mut net = Network::<f32>::new(&[3], &spec, 0).unwrap();
+    /// net.set("w.weight", &[0.0; 6]).unwrap();
+    /// // From input 1 to output 0 and to output 1.
+    /// net.set_weights("w", [(1, 0.5), (4, 0.25)]).unwrap();
+    /// assert_eq!(net.param("w.weight").unwrap().values(), [0.0, 0.5, 0.0, 0.0, 0.25, 0.0]);
+    /// ```
+    pub fn set_weights(
+        &mut self,
+        node: &str,
+        weights: impl IntoIterator<Item = (usize, R)>,
+    ) -> crate::Result<()> {
+        let at = || format!("node '{node}'");
+        let found = self.nodes.iter().find(|n| n.name == node);
+        let param = match found.map(|n| &n.op) {
+            Some(Op::Linear(l)) => &mut self.params[l.weight],
+            Some(Op::Conv(c)) => &mut self.params[c.weight],
+            _ => {
+                let expected = "a linear node or a convolution";
+                return Err(crate::Error::invalid("weights", at(), expected, "none"));
+            }
+        };
+        let count = param.count();
+        for (n, w) in weights {
+            if n >= count {
+                let expected = format!("less than {count}");
+                return Err(crate::Error::invalid("weight", at(), expected, n));
+            }
+            if !w.finite() {
+                let place = format!("{}, number {n}", at());
+                return Err(crate::Error::invalid("weight", place, "a finite number", w));
+            }
+            let place = param.place(n);
+            param.data[place] = w;
+        }
+        Ok(())
+    }
+
     /// Takes over changed parameters into what is computed from them.
     pub(crate) fn refresh(&mut self) {
         for node in &mut self.nodes {

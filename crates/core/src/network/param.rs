@@ -57,34 +57,27 @@ impl<R: Float> Param<R> {
         self.shape.iter().product()
     }
 
-    /// For each number in the order of the shape, its place in memory.
-    pub(crate) fn places(&self) -> Vec<usize> {
+    /// The place in memory of number `n` in the order of the shape.
+    pub(crate) fn place(&self, n: usize) -> usize {
         match &self.place {
-            Place::Plain => (0..self.count()).collect(),
-            Place::Order(s) | Place::Lanes(s) => {
-                s.inverse().into_iter().map(|p| p as usize).collect()
-            }
+            Place::Plain => n,
+            Place::Order(s) | Place::Lanes(s) => s.place(n),
             Place::Tiles { inputs, outputs } => {
-                let (i, o, n) = (inputs.inverse(), outputs.inverse(), inputs.size());
-                let at = |o: u32, i: u32| {
-                    let (o, i) = (o as usize, i as usize);
-                    (o / TILE * n + i) * TILE + o % TILE
-                };
-                o.iter()
-                    .flat_map(|&o| i.iter().map(move |&i| at(o, i)))
-                    .collect()
+                let o = outputs.place(n / inputs.size());
+                (o / TILE * inputs.size() + inputs.place(n % inputs.size())) * TILE + o % TILE
             }
             Place::Kernel { groups } => {
                 let [outputs, c, h, w] = [0, 1, 2, 3].map(|k| self.shape[k]);
                 let og = outputs / groups;
-                (0..self.count())
-                    .map(|n| {
-                        let (x, y, i, o) = (n % w, n / w % h, n / (w * h) % c, n / (w * h * c));
-                        ((((o / og * c + i) * h + y) * w) + (w - 1 - x)) * og + o % og
-                    })
-                    .collect()
+                let (x, y, i, o) = (n % w, n / w % h, n / (w * h) % c, n / (w * h * c));
+                ((((o / og * c + i) * h + y) * w) + (w - 1 - x)) * og + o % og
             }
         }
+    }
+
+    /// For each number in the order of the shape, its place in memory.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        (0..self.count()).map(|n| self.place(n)).collect()
     }
 
     /// The numbers in the order of the shape.

@@ -74,6 +74,11 @@ impl Shape {
         self.order.as_ref().map_or(p, |o| o.positions[p] as usize)
     }
 
+    /// The place in memory of place `i` in `dims`.
+    pub fn place(&self, i: usize) -> usize {
+        self.places().map_or(i, |p| p[i] as usize)
+    }
+
     /// Whether memory and `dims` agree.
     pub fn in_order(&self) -> bool {
         self.order.is_none()

@@ -2,7 +2,7 @@
 //!
 //! A rule is a file that reads like its paper: [`Pair`], [`Triplet`]; it says what a spike does to a weight, given the traces of
 //! both neurons ([`Rule`]). The same rule runs a [`Synapse`] from spike to spike, a [`Clocked`] one step by step, and the weights of a
-//! whole projection ([`Plastic`], [`Driven`]). [`ShortTerm`] is the plasticity that fades within a second. What keeps neurons
+//! whole projection ([`Plastic`], [`Driven`]), also of a network that one of its engines runs ([`Learning`]). [`ShortTerm`] is the plasticity that fades within a second. What keeps neurons
 //! from firing always or never is [`AdaptiveThreshold`] and [`scale`]. [`DiehlCook`] makes of it neurons that learn digits, and [`Continual`]
 //! keeps what it has learnt.
 
@@ -10,6 +10,7 @@ mod continual;
 mod diehl_cook;
 mod driven;
 mod homeostasis;
+mod learning;
 mod pair;
 mod plastic;
 mod rule;
@@ -22,6 +23,7 @@ pub use continual::Continual;
 pub use diehl_cook::DiehlCook;
 pub use driven::{Driven, Outcome};
 pub use homeostasis::{AdaptiveThreshold, scale};
+pub use learning::Learning;
 pub use pair::Pair;
 pub use plastic::Plastic;
 pub use rule::{Coincident, Pairing, Rule, Timing};

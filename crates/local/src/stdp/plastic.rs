@@ -1,6 +1,6 @@
 //! A projection whose weights learn from the spikes on both sides.
 
-use super::Rule;
+use super::{Coincident, Rule};
 
 /// A trace decays by this many time constants, `e^-40`, before its unit is changed.
 const FAR: f64 = 40.0;
@@ -25,6 +25,12 @@ impl<const N: usize> Traces<N> {
             values: std::array::from_fn(|_| vec![0.0; neurons]),
             origin: 0.0,
         }
+    }
+
+    /// At time 0, without spikes.
+    fn rest(&mut self) {
+        self.values.iter_mut().for_each(|v| v.fill(0.0));
+        self.origin = 0.0;
     }
 
     /// What the values are multiplied by at `t`.
@@ -108,9 +114,18 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
 
     /// The weights `[inputs][neurons]`.
     pub fn weights(&self) -> Vec<f64> {
-        let of = |i: usize, j: usize| self.tiles[j / LANES * self.inputs + i][j % LANES];
-        let row = |i| (0..self.neurons).map(move |j| of(i, j));
-        (0..self.inputs).flat_map(row).collect()
+        (0..self.inputs).flat_map(|i| self.row(i)).collect()
+    }
+
+    /// The weights of input `i`, one for each neuron.
+    pub fn row(&self, i: usize) -> impl Iterator<Item = f64> {
+        (0..self.neurons).map(move |j| self.tiles[j / LANES * self.inputs + i][j % LANES])
+    }
+
+    /// The weights of neuron `j`, one for each input.
+    pub fn column(&self, j: usize) -> impl Iterator<Item = f64> {
+        let column = &self.tiles[j / LANES * self.inputs..][..self.inputs];
+        column.iter().map(move |tile| tile[j % LANES])
     }
 
     /// Room for what arrives at the neurons.
@@ -118,23 +133,20 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
         vec![[0.0; LANES]; self.neurons.div_ceil(LANES)]
     }
 
+    /// Time is 0 and no neuron has fired; weights stay.
+    pub fn rest(&mut self) {
+        self.pre.rest();
+        self.post.rest();
+    }
+
     /// A spike of input `i` at `t` seconds: adds its weights, as they were when it came, to what arrives at the neurons.
     #[inline(always)]
     pub fn pre(&mut self, i: usize, t: f64, arrivals: &mut [[f64; LANES]]) {
         let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
-        let (x, rule) = (self.pre.read(i, &fx), self.rule);
+        let x = self.pre.read(i, &fx);
         for (b, sums) in arrivals.iter_mut().enumerate() {
-            let tile = &mut self.tiles[b * self.inputs + i];
-            let post = self
-                .post
-                .values
-                .each_ref()
-                .map(|v| &v[b * LANES..][..LANES]);
+            let tile = self.change_tile(b, i, &x, &fy);
             *sums = std::array::from_fn(|j| sums[j] + tile[j]);
-            *tile = std::array::from_fn(|j| {
-                let y = std::array::from_fn(|k| post[k][j] * fy[k]);
-                rule.pre(tile[j], &x, &y)
-            });
         }
         self.pre.mark(i, &fx, |x| self.rule.pairing().mark(x));
     }
@@ -143,7 +155,77 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
     #[inline(always)]
     pub fn post(&mut self, j: usize, t: f64) {
         let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
-        let y = self.post.read(j, &fy);
+        self.change_column(j, &fx, &fy);
+        self.post.mark(j, &fy, |y| self.rule.pairing().mark(y));
+    }
+
+    /// Spikes of inputs and of neurons that come at once, at `t` seconds; those of one side do not see each other.
+    pub fn meet(&mut self, t: f64, inputs: &[usize], neurons: &[usize], coincident: Coincident) {
+        let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
+        let (rule, tiles) = (self.rule, self.neurons.div_ceil(LANES));
+        let rows = |w: &mut Self| {
+            for &i in inputs {
+                let x = w.pre.read(i, &fx);
+                (0..tiles).for_each(|b| {
+                    w.change_tile(b, i, &x, &fy);
+                });
+            }
+        };
+        let columns = |w: &mut Self| {
+            let each = neurons.iter();
+            each.for_each(|&j| w.change_column(j, &fx, &fy));
+        };
+        let mark_inputs = |w: &mut Self| {
+            let each = inputs.iter();
+            each.for_each(|&i| w.pre.mark(i, &fx, |x| rule.pairing().mark(x)));
+        };
+        let mark_neurons = |w: &mut Self| {
+            let each = neurons.iter();
+            each.for_each(|&j| w.post.mark(j, &fy, |y| rule.pairing().mark(y)));
+        };
+        match coincident {
+            Coincident::Apart => {
+                columns(self);
+                rows(self);
+                mark_inputs(self);
+                mark_neurons(self);
+            }
+            Coincident::PreFirst => {
+                rows(self);
+                mark_inputs(self);
+                columns(self);
+                mark_neurons(self);
+            }
+            Coincident::PostFirst => {
+                columns(self);
+                mark_neurons(self);
+                rows(self);
+                mark_inputs(self);
+            }
+        }
+    }
+
+    /// What a spike of input `i`, whose traces are `x`, changes in a tile; the weights before.
+    #[inline(always)]
+    fn change_tile(&mut self, b: usize, i: usize, x: &[f64; P], fy: &[f64; Q]) -> [f64; LANES] {
+        let tile = &mut self.tiles[b * self.inputs + i];
+        let post = self
+            .post
+            .values
+            .each_ref()
+            .map(|v| &v[b * LANES..][..LANES]);
+        let (before, rule) = (*tile, self.rule);
+        *tile = std::array::from_fn(|j| {
+            let y = std::array::from_fn(|k| post[k][j] * fy[k]);
+            rule.pre(before[j], x, &y)
+        });
+        before
+    }
+
+    /// What a spike of neuron `j` changes.
+    #[inline(always)]
+    fn change_column(&mut self, j: usize, fx: &[f64; P], fy: &[f64; Q]) {
+        let y = self.post.read(j, fy);
         let column = &mut self.tiles[j / LANES * self.inputs..][..self.inputs];
         let (pre, rule) = (
             self.pre.values.each_ref().map(|v| &v[..column.len()]),
@@ -154,6 +236,5 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
             let x = std::array::from_fn(|k| pre[k][i] * fx[k]);
             tile[lane] = rule.post(tile[lane], &x, &y);
         }
-        self.post.mark(j, &fy, |y| self.rule.pairing().mark(y));
     }
 }

@@ -4,7 +4,7 @@ use super::{Coincident, Rule, Timing};
 use crate::{Error, Result};
 
 /// Spikes that reach the synapse nearer to each other than this, in seconds, come at the same moment.
-const MOMENT: f64 = 1e-9;
+pub(super) const MOMENT: f64 = 1e-9;
 
 /// A synapse without a clock: traces decay from spike to spike by exact exponentials.
 ///

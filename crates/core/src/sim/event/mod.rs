@@ -17,10 +17,12 @@
 mod agenda;
 mod cells;
 mod group;
+mod learner;
 mod queue;
 mod times;
 mod wiring;
 
+pub use learner::{Learner, Link};
 pub(crate) use queue::snap;
 pub use times::Times;
 pub(crate) use wiring::continuous;
@@ -28,7 +30,8 @@ pub(crate) use wiring::continuous;
 use crate::network::Network;
 use crate::neuron::{Lanes, Output};
 use crate::{Error, Result};
-use group::{Ahead, Group, Row};
+use group::{Ahead, Group, LANES, Row};
+use learner::Sink;
 use queue::{Event, Queue};
 use std::sync::Arc;
 use wiring::{Projection, Wiring};
@@ -85,6 +88,8 @@ pub struct Engine {
     /// Neurons that something reached at this time, and those that are due.
     touched: Vec<u32>,
     due: Vec<u32>,
+    /// The weights of a learner over which a spike arrives.
+    row: Vec<[f64; LANES]>,
     /// How often the neuron that fired last fired at its time.
     last: (Spike, u32),
 }
@@ -109,6 +114,7 @@ impl Engine {
             traffic: Traffic::default(),
             touched: Vec::new(),
             due: Vec::new(),
+            row: Vec::new(),
             last: (NEVER, 0),
         };
         engine.reset();
@@ -128,6 +134,17 @@ impl Engine {
     /// The names of the populations; the input is number 0, the readout the last.
     pub fn populations(&self) -> impl ExactSizeIterator<Item = &str> {
         self.wiring.populations.iter().map(|p| p.name.as_str())
+    }
+
+    /// The projections by number.
+    pub fn projections(&self) -> impl ExactSizeIterator<Item = Link<'_>> {
+        let n = |population: usize| self.wiring.populations[population].n;
+        self.wiring.projections.iter().map(move |p| Link {
+            node: &p.name,
+            from: p.from,
+            to: p.to,
+            size: [p.from, p.to].map(n),
+        })
     }
 
     /// Everything before this time, in seconds, has happened.
@@ -250,7 +267,16 @@ impl Engine {
     ///
     /// # Errors
     /// A time before [`Engine::now`]; a neuron whose state is no number, or that fires without end at one time.
-    pub fn run(&mut self, until: f64, mut sink: impl FnMut(Spike)) -> Result<()> {
+    pub fn run(&mut self, until: f64, sink: impl FnMut(Spike)) -> Result<()> {
+        self.run_with(until, &mut Sink(sink))
+    }
+
+    /// Runs as [`Engine::run`] does, while weights change: spikes go to a learner, which has weights of its own in place of the
+    /// network's. Currents of [`Engine::drive`] pass the network's.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; weights of a learner on a projection whose weights have delays that differ.
+    pub fn run_with(&mut self, until: f64, learner: &mut impl Learner) -> Result<()> {
         let until = snap(until);
         if until.is_nan() || until < self.now {
             let expected = format!("a time from {} s on", self.now);
@@ -265,7 +291,7 @@ impl Engine {
                 self.soon[p - 1] = self.groups[p - 1].soonest();
                 continue;
             }
-            self.instant(t, p, &mut sink)?;
+            self.instant(t, p, learner)?;
         }
         self.now = until;
         Ok(())
@@ -351,6 +377,7 @@ impl Engine {
             soon: self.soon.clone(),
             touched: Vec::new(),
             due: Vec::new(),
+            row: Vec::new(),
             last: self.last,
         }
     }
@@ -389,7 +416,7 @@ impl Engine {
     }
 
     /// Everything that happens to one population at one time.
-    fn instant(&mut self, t: f64, p: usize, sink: &mut impl FnMut(Spike)) -> Result<()> {
+    fn instant(&mut self, t: f64, p: usize, learner: &mut impl Learner) -> Result<()> {
         let wiring = self.wiring.clone();
         let rank = wiring.populations[p].rank;
         while let Some(&event) = self.queue.peek() {
@@ -400,7 +427,19 @@ impl Engine {
             let Projection { delay, rows, .. } = &wiring.projections[event.projection as usize];
             let (from, at) = (event.from as usize, event.at as usize);
             let (row, next) = rows.group(from, at);
-            self.groups[p - 1].arrive(t, row);
+            if learner.learns(event.projection as usize) {
+                if at > 0 || next.is_some() {
+                    return Err(late(&wiring, event.projection as usize));
+                }
+                self.row.clear();
+                self.row
+                    .resize(wiring.populations[p].n.div_ceil(LANES), [0.0; LANES]);
+                let weights = &mut self.row.as_flattened_mut()[..wiring.populations[p].n];
+                learner.arrive(t, event.projection as usize, from, weights);
+                self.groups[p - 1].arrive(t, Row::Dense(&self.row));
+            } else {
+                self.groups[p - 1].arrive(t, row);
+            }
             let end = next.unwrap_or(rows.len(from));
             self.traffic.delivered += (end - at) as u64;
             if let Some(next) = next {
@@ -419,11 +458,11 @@ impl Engine {
         self.traffic.visits += visits as u64;
         // One that is due fires, unless something arrived with it: then its gap decides.
         for &j in &due {
-            self.fire(t, p, j, sink)?;
-            self.look(t, p, j, sink)?;
+            self.fire(t, p, j, learner)?;
+            self.look(t, p, j, learner)?;
         }
         for &j in &touched {
-            self.look(t, p, j, sink)?;
+            self.look(t, p, j, learner)?;
         }
         self.soon[p - 1] = self.groups[p - 1].soonest();
         (self.touched, self.due) = (touched, due);
@@ -431,10 +470,10 @@ impl Engine {
     }
 
     /// Fires for as long as a neuron is above threshold, and notes what it does next.
-    fn look(&mut self, t: f64, p: usize, j: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
+    fn look(&mut self, t: f64, p: usize, j: u32, learner: &mut impl Learner) -> Result<()> {
         loop {
             match self.groups[p - 1].look(t, j as usize) {
-                Ahead::Now => self.fire(t, p, j, sink)?,
+                Ahead::Now => self.fire(t, p, j, learner)?,
                 Ahead::Lost => {
                     let name = &self.wiring.populations[p].name;
                     let place = format!("neuron {j} of '{name}' at {t} s");
@@ -445,7 +484,7 @@ impl Engine {
         }
     }
 
-    fn fire(&mut self, t: f64, p: usize, j: u32, sink: &mut impl FnMut(Spike)) -> Result<()> {
+    fn fire(&mut self, t: f64, p: usize, j: u32, learner: &mut impl Learner) -> Result<()> {
         self.groups[p - 1].fire(t, j as usize);
         self.traffic.spikes += 1;
         let spike = Spike {
@@ -461,10 +500,17 @@ impl Engine {
             let expected = "a reset that leaves it below threshold";
             return Err(Error::invalid("spikes", place, expected, "no end of them"));
         }
-        sink(spike);
+        learner.fire(spike);
         self.send(t, p, j);
         Ok(())
     }
+}
+
+/// A row of weights does not arrive as a whole.
+#[cold]
+fn late(wiring: &Wiring, projection: usize) -> Error {
+    let place = format!("'{}', which learns", wiring.projections[projection].name);
+    Error::invalid("delays", place, "one for all weights of a neuron", "others")
 }
 
 /// No spike.

@@ -26,6 +26,8 @@ pub(super) struct Population {
 
 /// Weights from one population to another.
 pub(super) struct Projection {
+    /// The node whose output reaches the population.
+    pub name: String,
     pub from: usize,
     pub to: usize,
     /// Seconds, for all weights.
@@ -226,6 +228,7 @@ impl Wiring {
                 let number = wiring.projections.len() as u32;
                 wiring.populations[place[stem]].out.push(number);
                 wiring.projections.push(Projection {
+                    name: net.nodes[edge.node].name.clone(),
                     from: place[stem],
                     to: place[node],
                     delay: steps as f64 * net.spec.dt,
