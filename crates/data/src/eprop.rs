@@ -26,7 +26,7 @@ const RECALL: usize = 150;
 pub const TRIAL: usize = CUES * (CUE + GAP) + DELAY + RECALL;
 
 /// Number of trials to train on, and to test on.
-pub const TRIALS: [usize; 2] = [3200, 512];
+pub const TRIALS: [usize; 2] = [16_000, 512];
 
 /// Microseconds of a step.
 const STEP: u32 = 1000;
@@ -90,7 +90,7 @@ pub fn sines(seed: u64) -> Result<Split> {
 ///
 /// ```
 /// let split = cortado_data::eprop::evidence(7)?;
-/// assert_eq!((split.train.len(), split.test.len(), split.train.classes), (3200, 512, 2));
+/// assert_eq!((split.train.len(), split.test.len(), split.train.classes), (16_000, 512, 2));
 /// # Ok::<(), cortado::Error>(())
 /// ```
 pub fn evidence(seed: u64) -> Result<Split> {

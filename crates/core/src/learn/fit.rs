@@ -61,7 +61,7 @@ pub struct FitSpec {
     /// Samples of one step of the optimiser.
     pub batch: usize,
     /// How gradients are found.
-    #[serde(default, skip_serializing_if = "Rule::is_default")]
+    #[serde(default)]
     pub rule: Rule,
     /// Under [`Rule::Eventprop`]: what is added to all weights into a neuron that stays silent for a whole batch, for it has no
     /// gradient; it follows the schedule of the learning rate.
@@ -78,12 +78,6 @@ pub struct FitSpec {
     /// How.
     #[serde(default)]
     pub optimizer: OptimizerSpec,
-}
-
-impl Rule {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// A network in training.

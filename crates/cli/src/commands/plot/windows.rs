@@ -21,17 +21,24 @@ pub fn windows() -> Result<Grid> {
         dependence: Dependence::Multiplicative,
         ..Weight::default()
     };
-    let pair = Pair::default();
-    let soft = Pair {
-        weight: soft,
-        ..pair
+    // No bound hides what a rule does.
+    let free = Weight {
+        min: f64::NEG_INFINITY,
+        max: f64::INFINITY,
+        ..Weight::default()
     };
+    let pair = |rule: Pair, weight| Pair { weight, ..rule };
+    let soft = pair(Pair::default(), soft);
     let mut cells = vec![
-        cell("pairs", "20 and 20 ms", vec![window(pair, 0.5, None)?]),
+        cell(
+            "pairs",
+            "20 and 20 ms",
+            vec![window(pair(Pair::default(), free), 0.0, None)?],
+        ),
         cell(
             "pairs, hippocampus",
             "16.8 and 33.7 ms",
-            vec![window(Pair::bi_poo(), 0.5, None)?],
+            vec![window(pair(Pair::bi_poo(), free), 0.0, None)?],
         ),
         cell(
             "pairs, soft bounds",
@@ -39,8 +46,12 @@ pub fn windows() -> Result<Grid> {
             vec![window(soft, 0.2, None)?, window(soft, 0.8, None)?],
         ),
     ];
+    let triplet = Triplet {
+        weight: free,
+        ..Triplet::visual_cortex()
+    };
     for frequency in [1.0, 20.0, 40.0] {
-        let points = window(Triplet::visual_cortex(), 0.5, Some(frequency))?;
+        let points = window(triplet, 0.0, Some(frequency))?;
         cells.push(cell(
             "triplets, visual cortex",
             &format!("{PAIRS} pairs at {frequency} Hz"),

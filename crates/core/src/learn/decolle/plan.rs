@@ -95,7 +95,10 @@ fn layer<'n, R: Lanes>(
         let (weight, bias, late) = match &place.op {
             Op::Linear(l) => (l.weight, l.bias, l.delays.is_some()),
             Op::Conv(c) => (c.weight, c.bias, false),
-            _ => continue,
+            _ => {
+                let expected = "weights straight before a population";
+                return Err(refuse(here, expected, format!("'{}'", place.name)));
+            }
         };
         if late || edge.delay > 0 {
             let expected = "delays of edges into the weights alone";
