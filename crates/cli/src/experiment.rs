@@ -1,5 +1,6 @@
 //! An experiment under way: the network of a recipe, its test, and the folder that it leaves.
 
+use crate::local;
 use crate::observe::Scene;
 use crate::recipe::{self, Detect, Form, Recipe};
 use crate::samples::{Data, Samples, batch, encode, presented, signals};
@@ -217,6 +218,12 @@ impl Folder {
         let place = path.join("recipe.toml");
         let text = std::fs::read_to_string(&place)
             .with_context(|| format!("{} is no run: {}", path.display(), place.display()))?;
+        if local::is_local(&text) {
+            let path = path.display();
+            bail!(
+                "{path} is a run of a local rule: it has no network and no checkpoint; what it found stands in its metrics.jsonl"
+            );
+        }
         let recipe = recipe::parse(&text, &[]).with_context(|| place.display().to_string())?;
         Ok((Self(path.to_path_buf()), recipe))
     }

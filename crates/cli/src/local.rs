@@ -99,7 +99,12 @@ pub fn run(name: &str, set: &[String], out: Option<&Path>, silent: bool) -> Resu
             None => Ok(()),
         }
     };
-    let mut result = experiment.run(recipe.seed, data.as_ref(), &mut log)?;
+    let done = experiment.run(recipe.seed, data.as_ref(), &mut log);
+    if let (Err(_), Some(signal)) = (&done, stop::signal()) {
+        let resume = None;
+        return Err(stop::Stopped { signal, resume }.into());
+    }
+    let mut result = done?;
     result["seconds"] = json!(start.elapsed().as_secs_f64());
     result["threads"] = json!(rayon::current_num_threads());
     result["seed"] = json!(recipe.seed);

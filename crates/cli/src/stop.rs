@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 /// What `--help` says of exit codes.
 pub const CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong command line, of `events` and `nir` also a file that is not what it says; 130 and 143 stopped by Ctrl-C (SIGINT) and SIGTERM, after the batch \
-under way and with a checkpoint. A second signal ends the command at once.";
+under way and with a checkpoint, of a local rule after its next line and without. A second signal ends the command at once.";
 
 /// The number of a signal becomes this more as an exit code.
 const SIGNALLED: i32 = 128;
@@ -48,13 +48,13 @@ pub fn signal() -> Option<i32> {
     (number != 0).then_some(number)
 }
 
-/// A run that a signal has stopped, with a checkpoint.
+/// A run that a signal has stopped.
 #[derive(Debug)]
 pub struct Stopped {
     /// The signal.
     pub signal: i32,
-    /// How to go on, as a command.
-    pub resume: String,
+    /// How to go on from its checkpoint, as a command; none without one.
+    pub resume: Option<String>,
 }
 
 impl Stopped {
@@ -64,7 +64,10 @@ impl Stopped {
             "cortado train --resume {}",
             quoted(&folder.display().to_string())
         );
-        Self { signal, resume }
+        Self {
+            signal,
+            resume: Some(resume),
+        }
     }
 }
 
@@ -83,11 +86,18 @@ impl fmt::Display for Stopped {
             SIGINT => "SIGINT",
             _ => "SIGTERM",
         };
-        write!(
-            f,
-            "stopped by {name} with a checkpoint; `{}` goes on from there",
-            self.resume
-        )
+        match &self.resume {
+            Some(resume) => {
+                write!(
+                    f,
+                    "stopped by {name} with a checkpoint; `{resume}` goes on from there"
+                )
+            }
+            None => write!(
+                f,
+                "stopped by {name}; a local rule leaves no checkpoint to go on from"
+            ),
+        }
     }
 }
 

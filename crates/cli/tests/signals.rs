@@ -57,6 +57,40 @@ fn a_signal_stops_after_the_batch_with_a_checkpoint() {
     }
 }
 
+/// A local rule stops after the line under way, and no command takes its folder for that of a network.
+#[test]
+fn a_signal_stops_a_local_rule_without_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let path = run.to_str().unwrap();
+    let args = [
+        "train",
+        "digits-stdp",
+        "--set",
+        "learn.passes=1000",
+        "--json",
+    ];
+    let mut child = cortado(&args)
+        .args(["--out", path])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    first_epoch(&mut child, &run);
+    kill(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(143), "{error}");
+    assert!(
+        error.contains("no checkpoint") && !error.contains("--resume"),
+        "{error}"
+    );
+    for command in [&["eval", path][..], &["train", "--resume", path]] {
+        let output = cortado(command).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("a run of a local rule"), "{error}");
+    }
+}
+
 /// A batch of a second and more is not waited for when a second signal comes.
 #[cfg(target_os = "linux")]
 #[test]

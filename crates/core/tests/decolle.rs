@@ -418,6 +418,18 @@ fn what_has_no_local_readout_is_a_sentence() {
         adapts.contains("'a'") && adapts.contains("linear"),
         "{adapts}"
     );
+    let mut pooled = plain.clone();
+    let drop = NodeSpec {
+        name: "drop".into(),
+        from: None,
+        kind: NodeKind::Dropout { p: 0.5 },
+    };
+    pooled.nodes.insert(1, drop);
+    let between = error(&pooled, step, &local);
+    assert!(
+        between.contains("straight") && between.contains("'drop'"),
+        "{between}"
+    );
     let mut normed = plain.clone();
     let norm = NodeSpec {
         name: "norm".into(),

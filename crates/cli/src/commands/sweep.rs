@@ -175,6 +175,7 @@ fn stopped(outcome: Result<Value>) -> anyhow::Error {
         Err(Ok(stopped)) => {
             let words: Vec<String> = std::env::args().skip(1).map(|w| stop::quoted(&w)).collect();
             let resume = format!("cortado {}", words.join(" "));
+            let resume = Some(resume);
             Stopped { resume, ..stopped }.into()
         }
         Err(Err(e)) => e,

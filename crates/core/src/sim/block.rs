@@ -406,7 +406,8 @@ impl<R: Lanes> Block<R> {
         let samples = self.range.len();
         let pairs = Pairs {
             shift: edge.delay,
-            stretch: pass.stretch,
+            // A cut stops errors: what a weight multiplies may lie before it.
+            stretch: usize::MAX,
         };
         match &node.op {
             Op::Linear(l) => {

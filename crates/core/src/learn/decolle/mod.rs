@@ -203,8 +203,11 @@ impl<R: Lanes> Workspace<R> {
 ///
 /// ```
 /// use cortado::learn::{Loss, Signals, decolle::{Local, gradients}};
-/// use cortado::{network::{Network, NetworkSpec}, sim::clock::Input, spikes::Spikes};
-/// let spec = NetworkSpec::new(1e-3).linear("in", 1).population("p", "if", &[]).linear("out", 1).population("y", "i", &[]);
+/// use cortado::{network::{Network, NetworkSpec, NodeKind}, neuron::Reset, sim::clock::Input, spikes::Spikes};
+/// let mut spec = NetworkSpec::new(1e-3).linear("in", 1).population("p", "if", &[]).linear("out", 1).population("y", "i", &[]);
+/// if let NodeKind::Population { reset, .. } = &mut spec.nodes[1].kind {
+///     *reset = Reset::Subtract;
+/// }
 /// let mut net = Network::<f64>::new(&[1], &spec, 0).unwrap();
 /// (net.set("in.weight", &[2.0]).unwrap(), net.set("out.weight", &[3.0]).unwrap());
 /// let input = Input::Spikes(Spikes::from_dense(1, 1, 1, &[1.0]).unwrap());
@@ -260,7 +263,11 @@ pub fn readouts<R: Lanes>(
 /// ```
 /// use cortado::learn::decolle::{Local, readout};
 /// use cortado::network::{Network, NetworkSpec};
-/// let spec = NetworkSpec::new(1e-3).linear("in", 4).population("p", "lif", &[]).linear("out", 2).population("y", "li", &[]);
+/// use cortado::{network::NodeKind, neuron::Reset};
+/// let mut spec = NetworkSpec::new(1e-3).linear("in", 4).population("p", "lif", &[]).linear("out", 2).population("y", "li", &[]);
+/// if let NodeKind::Population { reset, .. } = &mut spec.nodes[1].kind {
+///     *reset = Reset::Subtract;
+/// }
 /// let net = Network::<f32>::new(&[3], &spec, 0).unwrap();
 /// let g = readout(&net, "p", &Local::default()).unwrap();
 /// // Between -0.5 / sqrt(4) and 0.5 / sqrt(4).
