@@ -4,6 +4,7 @@
 
 pub mod conv;
 mod experiment;
+mod range;
 pub mod reward;
 pub mod stdp;
 

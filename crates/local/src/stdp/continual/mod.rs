@@ -3,6 +3,7 @@
 mod backprop;
 mod prototypes;
 
+use crate::range::{LARGEST, NOT_NEGATIVE, fits, within};
 use crate::{Data, Error, Experiment, Log, Result, Set};
 use backprop::Backprop;
 use cortado_base::rng::{Purpose, Rng};
@@ -101,11 +102,20 @@ impl Continual {
                 "0".into(),
             );
         }
-        if !(self.spikes >= 1.0 && self.novelty >= 0.0) {
-            let got = format!("{} and {}", self.spikes, self.novelty);
-            return wrong("code", "a spike at least, a novelty of 0 or more", got);
-        }
-        data.check()
+        within(
+            "learn",
+            &[
+                ("spikes", self.spikes.into(), 1.0..=LARGEST),
+                ("novelty", self.novelty.into(), NOT_NEGATIVE),
+                ("rate", self.rate, NOT_NEGATIVE),
+            ],
+        )?;
+        data.check()?;
+        let inputs = data.train.sample(0).len();
+        let weights = |n: &[usize]| fits("weights", "learn", &[&[inputs], n].concat());
+        weights(&[data.classes, self.neurons])?;
+        weights(&[self.hidden])?;
+        fits("weights", "learn", &[self.hidden, data.classes])
     }
 
     /// Spikes of each input, as a share of the most.

@@ -217,6 +217,11 @@ impl<'a> Neurons<'a> {
 }
 
 impl State {
+    /// Whether the membranes have stayed numbers.
+    pub fn is_finite(&self) -> bool {
+        self.v.iter().all(|v| v.is_finite())
+    }
+
     /// All at rest, as after a pause.
     fn rest(&mut self, of: &DiehlCook, layer: &Layer) {
         self.v.fill(of.v_rest as f32);
