@@ -2,8 +2,8 @@
 
 use cortado_base::rng::{Purpose, Rng};
 use cortado_local::stdp::{
-    Clocked, Coincident, Dependence, Driven, Pair, Pairing, Resources, Rule, ShortTerm, Synapse,
-    Timing, Triplet, Weight,
+    Clocked, Coincident, Dependence, Driven, Pair, Pairing, Plastic, Resources, Rule, ShortTerm,
+    Synapse, Timing, Triplet, Weight,
 };
 use proptest::prelude::*;
 
@@ -602,4 +602,36 @@ fn settings_that_are_no_numbers_are_refused_by_name() {
     ] {
         assert!(text.starts_with(name), "{text}");
     }
+}
+
+/// Before its first spike a synapse has nothing that fades; from time 0 on, traces would have grown without bound.
+#[test]
+fn a_first_spike_long_before_time_0_does_what_it_does_at_any_other_time() {
+    let (pair, early) = (Pair::default(), -100.0);
+    let run = |from: f64| {
+        let (pre, post) = ([from, from + 0.5], [from + 0.25]);
+        Synapse::run(pair, Timing::default(), 0.5, &pre, &post).unwrap()
+    };
+    assert!((run(early) - run(0.0)).abs() < 1e-12, "{}", run(early));
+    assert_ne!(run(early), 0.5);
+
+    let rule = ShortTerm {
+        tau_facil: 0.05,
+        ..ShortTerm::default()
+    };
+    let train = |from: f64| {
+        let mut s = Resources::default();
+        [0.0, 0.25, 0.5].map(|t| rule.spike(&mut s, from + t))
+    };
+    // Quarters of a second are exact this far from 0.
+    assert_eq!(train(-1e5), train(0.0));
+
+    let projection = |from: f64| {
+        let mut w = Plastic::new(pair, 1, &[0.5]);
+        let mut arrivals = w.arrivals();
+        w.pre(0, from, &mut arrivals);
+        w.post(0, from + 0.25);
+        w.weights()[0]
+    };
+    assert!((projection(early) - projection(0.0)).abs() < 1e-12);
 }
