@@ -4,6 +4,7 @@
 
 pub mod conv;
 mod experiment;
+mod range;
 pub mod reward;
 pub mod stdp;
 
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub enum Learn {
     /// Spike-timing-dependent plasticity of one layer of neurons that inhibit each other.
     DiehlCook(Box<stdp::DiehlCook>),
-    /// Tasks one after the other, each seen once.
+    /// Tasks one after the other, each seen once, for supervised prototypes.
     Continual(stdp::Continual),
     /// Reward that comes late, for one synapse among many.
     DistalReward(reward::DistalReward),

@@ -391,3 +391,219 @@ fn sizes_that_do_not_fit_are_refused() {
     let sound = experiment(10);
     assert!(sound.run(0, None, &mut |_| Ok(())).is_err());
 }
+
+/// What is said of an experiment on the digits.
+fn refused(e: &ConvStdp) -> String {
+    let [train, test] = digits();
+    let data = Data {
+        shape: &[1, 8, 8],
+        classes: 10,
+        train: Set {
+            values: &train.0,
+            labels: &train.1,
+        },
+        test: Set {
+            values: &test.0,
+            labels: &test.1,
+        },
+    };
+    // Nothing may be learned, or said, before all settings are looked at.
+    let mut learned = |line| panic!("{line}");
+    match e.run(0, Some(&data), &mut learned) {
+        Ok(result) => format!("accepted, {}", result["metric"]),
+        Err(e) => e.to_string(),
+    }
+}
+
+#[test]
+fn a_setting_that_is_no_number_is_refused_by_name() {
+    type Field = fn(&mut ConvStdp) -> &mut f32;
+    type Wide = fn(&mut Reward) -> &mut f64;
+    type Narrow = fn(&mut Reward) -> &mut f32;
+    let (nan, inf) = (f32::NAN, f32::INFINITY);
+    let fields: &[(&str, Field, &[f32])] = &[
+        (
+            "threshold at front",
+            |e| &mut e.front.threshold,
+            &[nan, inf, -1.0],
+        ),
+        (
+            "threshold at layer 0",
+            |e| &mut e.layers[0].threshold,
+            &[nan, inf, -1.0],
+        ),
+        (
+            "a_plus at layer 0",
+            |e| &mut e.layers[0].a_plus,
+            &[nan, inf, -1.0],
+        ),
+        (
+            "a_minus at layer 0",
+            |e| &mut e.layers[0].a_minus,
+            &[nan, inf, -1.0],
+        ),
+        (
+            "a_most at layer 0",
+            |e| &mut e.layers[0].a_most,
+            &[nan, inf, -1.0],
+        ),
+        (
+            "bounds[0] at layer 0",
+            |e| &mut e.layers[0].bounds[0],
+            &[nan, -inf],
+        ),
+        (
+            "bounds[1] at layer 0",
+            |e| &mut e.layers[0].bounds[1],
+            &[nan, inf],
+        ),
+        (
+            "bounds at layer 0",
+            |e| &mut e.layers[0].bounds[1],
+            &[0.0, -1.0],
+        ),
+    ];
+    for (name, field, wrong) in fields {
+        for &x in *wrong {
+            let mut e = experiment(10);
+            *field(&mut e) = x;
+            let said = refused(&e);
+            assert!(said.starts_with(name), "{name} {x}: {said}");
+        }
+    }
+    for (at, x) in [(0, f64::NAN), (0, f64::INFINITY), (1, f64::NAN), (1, -1.0)] {
+        let mut e = experiment(10);
+        e.layers[0].start[at] = x;
+        let said = refused(&e);
+        assert!(
+            said.starts_with(&format!("start[{at}] at layer 0")),
+            "{said}"
+        );
+    }
+    let with = |change: &dyn Fn(&mut Reward)| {
+        let mut e = experiment(10);
+        let Head::Reward(reward) = &mut e.readout else {
+            unreachable!()
+        };
+        change(reward);
+        refused(&e)
+    };
+    let wide: &[(&str, Wide, &[f64])] = &[
+        ("worth[0]", |r| &mut r.worth[0], &[f64::NAN, f64::INFINITY]),
+        ("worth[1]", |r| &mut r.worth[1], &[f64::NAN, f64::INFINITY]),
+        ("baseline", |r| &mut r.baseline, &[f64::NAN, -0.1, 5.0]),
+        ("start[0]", |r| &mut r.start[0], &[f64::NAN]),
+        ("start[1]", |r| &mut r.start[1], &[f64::NAN, -1.0]),
+    ];
+    for (name, field, wrong) in wide {
+        for &x in *wrong {
+            let said = with(&|r| *field(r) = x);
+            assert!(
+                said.starts_with(&format!("{name} at reward")),
+                "{x}: {said}"
+            );
+        }
+    }
+    let narrow: &[(&str, Narrow, &[f32])] = &[
+        ("reward[0]", |r| &mut r.reward[0], &[nan, inf]),
+        ("reward[1]", |r| &mut r.reward[1], &[nan, inf]),
+        ("punish[0]", |r| &mut r.punish[0], &[nan, inf]),
+        ("punish[1]", |r| &mut r.punish[1], &[nan, inf]),
+        ("dropout", |r| &mut r.dropout, &[nan, -0.1, 1.0, 2.0]),
+        ("bounds[0]", |r| &mut r.bounds[0], &[nan, -inf]),
+        ("bounds[1]", |r| &mut r.bounds[1], &[nan, inf]),
+    ];
+    for (name, field, wrong) in narrow {
+        for &x in *wrong {
+            let said = with(&|r| *field(r) = x);
+            assert!(
+                said.starts_with(&format!("{name} at reward")),
+                "{x}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn readouts_and_sizes_that_make_no_sense_are_refused_before_anything_is_learned() {
+    let with = |change: &dyn Fn(&mut ConvStdp)| {
+        let mut e = experiment(10);
+        change(&mut e);
+        refused(&e)
+    };
+    let linear = |epochs: usize, rate: f32, decay: f32| {
+        with(&|e| {
+            e.readout = Head::Potential(Linear {
+                epochs,
+                rate,
+                decay,
+            })
+        })
+    };
+    let maps = |maps: usize| {
+        with(&|e| {
+            e.readout = Head::Reward(Reward {
+                maps,
+                ..Reward::default()
+            })
+        })
+    };
+    for (text, message) in [
+        (
+            linear(10, f32::NAN, 0.0),
+            "rate at readout: expected a number from 0 to 1, got NaN",
+        ),
+        (
+            linear(10, -1.0, 0.0),
+            "rate at readout: expected a number from 0 to 1, got -1",
+        ),
+        (
+            linear(10, 1e-3, f32::NAN),
+            "decay at readout: expected a number from 0 to 1000000000, got NaN",
+        ),
+        (
+            linear(0, 1e-3, 0.0),
+            "epochs at readout: expected 1 to a million, got 0",
+        ),
+        // Times ten classes this wraps to 4.
+        (
+            maps(1_844_674_407_370_955_162),
+            "maps, classes at reward: expected at most 2^28 in all, got 1844674407370955162 x 10",
+        ),
+        (
+            with(&|e| e.layers[0].maps = 1 << 25),
+            "weights at layer 0: expected at most 2^28 in all, got 3 x 3 x 2 x 33554432",
+        ),
+        (
+            with(&|e| (e.layers[0].maps, e.layers[0].kernel) = (1 << 25, 1)),
+            "neurons at layer 0: expected at most 2^28 in all, got 10 x 10 x 33554432",
+        ),
+        (
+            with(&|e| e.layers[0].winners = 0),
+            "pool, double, winners at layer 0: expected at least 1, got 2, 500, 0",
+        ),
+        (
+            with(&|e| e.front.radius = usize::MAX),
+            "radius at front: expected at most 2^15, got 18446744073709551615",
+        ),
+        (
+            with(&|e| e.front.filters = vec![3; 1 << 22]),
+            "neurons at front: expected at most 2^28 in all, got 8 x 8 x 2 x 4194304",
+        ),
+    ] {
+        assert_eq!(text, message);
+    }
+}
+
+/// Their deviation is 0; one over it was not a number, and every sample was said to be of the first class.
+#[test]
+fn features_that_are_all_the_same_leave_the_most_frequent_class() {
+    let labels = [[1; 70].as_slice(), &[0; 30]].concat();
+    let features = vec![0.5; 300];
+    let linear = Linear {
+        epochs: 100,
+        ..Linear::default()
+    };
+    let readout = linear.fit(&features, &labels, 3, 0);
+    assert_eq!(readout.accuracy(&features, &labels), 0.7);
+}

@@ -269,3 +269,63 @@ fn seeds_side_by_side_are_the_seeds_one_by_one_for_any_number_of_threads() {
         assert!(wrong.run(0, None, &mut |_| Ok(())).is_err());
     }
 }
+
+#[test]
+fn a_setting_of_distal_reward_that_makes_no_sense_is_refused_by_name() {
+    let said = |change: &dyn Fn(&mut DistalReward)| {
+        let mut e = small(1);
+        change(&mut e);
+        match e.run(0, None, &mut |_| Ok(())) {
+            Ok(result) => format!("accepted, {}", result["metric"]),
+            Err(e) => e.to_string(),
+        }
+    };
+    type Field = fn(&mut DistalReward) -> &mut f64;
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    let fields: &[(&str, Field, &[f64])] = &[
+        ("weight", |e| &mut e.weight, &[nan, inf, -1.0]),
+        ("noise", |e| &mut e.noise, &[nan, inf, -1.0]),
+        ("coincidence", |e| &mut e.coincidence, &[nan, inf, -1.0]),
+        ("reward", |e| &mut e.reward, &[nan, inf]),
+        ("reach", |e| &mut e.reach, &[nan, inf]),
+        ("below", |e| &mut e.below, &[nan, inf]),
+        ("wait[0]", |e| &mut e.wait[0], &[nan, inf, -1.0]),
+        ("wait[1]", |e| &mut e.wait[1], &[nan, inf, 1e31]),
+        (
+            "synapse.dt",
+            |e| &mut e.synapse.dt,
+            &[nan, 0.0, 1e-30, 60.0],
+        ),
+        ("a_plus", |e| &mut e.synapse.a_plus, &[nan, inf]),
+        ("a_minus", |e| &mut e.synapse.a_minus, &[nan, inf]),
+        ("tau_m", |e| &mut e.synapse.tau_m, &[nan, inf, -1.0]),
+        ("tonic", |e| &mut e.synapse.tonic, &[nan, inf]),
+        ("low", |e| &mut e.synapse.low, &[nan, -inf]),
+        ("high", |e| &mut e.synapse.high, &[nan, inf]),
+        // An input is marked a delay before it arrives: by exp(delay / tau).
+        ("rule at tau:", |e| &mut e.synapse.tau, &[1e-6]),
+    ];
+    for (name, field, wrong) in fields {
+        for &x in *wrong {
+            let text = said(&|e| *field(e) = x);
+            assert!(text.starts_with(name), "{name} {x}: {text}");
+        }
+    }
+    for (text, message) in [
+        // Steps to a reward were rounded to the largest number, and wrapped.
+        (
+            said(&|e| e.wait = [1e30, 1e31]),
+            "wait[0] at distal_reward: expected a number from 0 to 1000000000, got 1000000000000000000000000000000",
+        ),
+        (
+            said(&|e| e.excitatory = usize::MAX),
+            "distal_reward at excitatory, synapses: expected from 1 to 2^20, got 18446744073709551615, 8",
+        ),
+        (
+            said(&|e| (e.seeds, e.excitatory, e.synapses) = (1000, 10_000, 100)),
+            "synapses at distal_reward: expected at most 2^28 in all, got 1000 x 10010 x 100",
+        ),
+    ] {
+        assert_eq!(text, message);
+    }
+}

@@ -2,8 +2,8 @@
 
 use cortado_base::rng::{Purpose, Rng};
 use cortado_local::stdp::{
-    Clocked, Coincident, Dependence, Driven, Pair, Pairing, Resources, Rule, ShortTerm, Synapse,
-    Timing, Triplet, Weight,
+    Clocked, Coincident, Dependence, Driven, Pair, Pairing, Plastic, Resources, Rule, ShortTerm,
+    Synapse, Timing, Triplet, Weight,
 };
 use proptest::prelude::*;
 
@@ -541,4 +541,97 @@ fn what_makes_no_sense_is_a_sentence() {
             .run(pair, vec![0.5; 3], 0, |_, _, _| ())
             .is_err()
     );
+}
+
+#[test]
+fn settings_that_are_no_numbers_are_refused_by_name() {
+    type Amplitude<R> = (&'static str, fn(&mut R) -> &mut f64);
+    fn check<R: Rule<P, Q>, const P: usize, const Q: usize>(rule: R, fields: &[Amplitude<R>]) {
+        for (name, field) in fields {
+            for x in [f64::NAN, f64::INFINITY] {
+                let mut wrong = rule;
+                *field(&mut wrong) = x;
+                let said = wrong.check().unwrap_err().to_string();
+                let expected = format!(
+                    "{name} at rule: expected a number from -1000000000 to 1000000000, got {x}"
+                );
+                assert_eq!(said, expected);
+            }
+        }
+    }
+    check(
+        Pair::default(),
+        &[
+            ("a_plus", |r| &mut r.a_plus),
+            ("a_minus", |r| &mut r.a_minus),
+        ],
+    );
+    check(
+        Triplet::default(),
+        &[
+            ("a2_plus", |r| &mut r.a2_plus),
+            ("a3_plus", |r| &mut r.a3_plus),
+            ("a2_minus", |r| &mut r.a2_minus),
+            ("a3_minus", |r| &mut r.a3_minus),
+        ],
+    );
+    for (mu_plus, mu_minus) in [(f64::INFINITY, 1.0), (1.0, f64::NAN), (-1.0, 1.0)] {
+        let dependence = Dependence::Power { mu_plus, mu_minus };
+        let weight = Weight {
+            dependence,
+            ..Weight::default()
+        };
+        assert!(weight.check().is_err(), "{mu_plus} {mu_minus}");
+    }
+    let driven = |change: fn(&mut Driven)| {
+        let mut model = Driven::default();
+        change(&mut model);
+        let rule = Pair::default();
+        let out = model.run(rule, vec![0.5; 3], 0, |_, _, _| ());
+        out.unwrap_err().to_string()
+    };
+    for (text, name) in [
+        (driven(|d| d.inputs = usize::MAX), "weights at"),
+        (driven(|d| d.rate = -1.0), "rate at"),
+        (driven(|d| d.seconds = f64::NAN), "seconds at"),
+        (driven(|d| d.seconds = -1.0), "seconds at"),
+        (
+            driven(|d| d.tau_mem = f64::INFINITY),
+            "time constant at tau_mem",
+        ),
+    ] {
+        assert!(text.starts_with(name), "{text}");
+    }
+}
+
+/// Before its first spike a synapse has nothing that fades; from time 0 on, traces would have grown without bound.
+#[test]
+fn a_first_spike_long_before_time_0_does_what_it_does_at_any_other_time() {
+    let (pair, early) = (Pair::default(), -100.0);
+    let run = |from: f64| {
+        let (pre, post) = ([from, from + 0.5], [from + 0.25]);
+        Synapse::run(pair, Timing::default(), 0.5, &pre, &post).unwrap()
+    };
+    assert!((run(early) - run(0.0)).abs() < 1e-12, "{}", run(early));
+    assert_ne!(run(early), 0.5);
+
+    let rule = ShortTerm {
+        tau_facil: 0.05,
+        ..ShortTerm::default()
+    };
+    let train = |from: f64| {
+        let mut s = Resources::default();
+        [0.0, 0.25, 0.5].map(|t| rule.spike(&mut s, from + t))
+    };
+    // Quarters of a second are exact this far from 0.
+    assert_eq!(train(-1e5), train(0.0));
+
+    let projection = |from: f64| {
+        let mut w = Plastic::new(pair, 1, &[0.5]);
+        let mut arrivals = w.arrivals();
+        w.pre(0, from, &mut arrivals);
+        w.post(0, from + 0.25);
+        w.weights()[0]
+    };
+    assert!((projection(early) - projection(0.0)).abs() < 1e-12);
 }

@@ -1,6 +1,7 @@
 //! A layer of decisions that learns by reward.
 
 use super::{Layer, LayerSpec, Wave, Winner};
+use crate::range::{ANY, LARGEST, SHARE, fits, within};
 use crate::reward::Baseline;
 use crate::{Error, Log, Result};
 use cortado_base::rng::{Purpose, Rng};
@@ -66,6 +67,29 @@ impl Default for Reward {
     }
 }
 
+impl Reward {
+    fn check(&self) -> Result<()> {
+        let rates = [self.reward, self.punish].map(|r| r.map(f64::from));
+        within(
+            "reward",
+            &[
+                ("reward[0]", rates[0][0], ANY),
+                ("reward[1]", rates[0][1], ANY),
+                ("punish[0]", rates[1][0], ANY),
+                ("punish[1]", rates[1][1], ANY),
+                ("worth[0]", self.worth[0], ANY),
+                ("worth[1]", self.worth[1], ANY),
+                ("baseline", self.baseline, SHARE),
+                ("dropout", self.dropout.into(), SHARE),
+            ],
+        )?;
+        if self.dropout == 1.0 {
+            return Err(Error::invalid("dropout", "reward", "less than all maps", 1));
+        }
+        Ok(())
+    }
+}
+
 /// Images between two lines of the log.
 const REPORT: usize = 10_000;
 
@@ -82,7 +106,7 @@ impl Decision {
     /// With fresh weights, on waves of that shape.
     ///
     /// # Errors
-    /// Sizes that do not fit.
+    /// Sizes that do not fit; numbers out of their ranges.
     pub fn new(
         spec: &Reward,
         input: [usize; 3],
@@ -94,16 +118,19 @@ impl Decision {
             let got = format!("{}, {classes}", spec.maps);
             return Err(Error::invalid("maps, classes", "reward", "at least 1", got));
         }
+        spec.check()?;
+        fits("maps, classes", "reward", &[spec.maps, classes])?;
         let layer = LayerSpec {
             maps: spec.maps * classes,
             kernel: spec.kernel,
             pad: spec.pad,
-            threshold: f32::INFINITY,
+            threshold: LARGEST as f32,
             start: spec.start,
             bounds: spec.bounds,
             images: spec.images,
             ..LayerSpec::default()
         };
+        layer.check("reward")?;
         Ok(Self {
             spec: spec.clone(),
             layer: Layer::new(&layer, input, seed, 100)?,

@@ -1,6 +1,7 @@
 //! From an image to a wave of spikes: contrast, local normalisation, the strongest first.
 
 use super::Wave;
+use crate::range::{NOT_NEGATIVE, fits, within};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -37,11 +38,14 @@ impl Default for Front {
     }
 }
 
+/// The widest square of the local normalisation.
+const WIDEST: usize = 1 << 15;
+
 impl Front {
     /// Filters for images of so many rows and columns.
     ///
     /// # Errors
-    /// A filter of an even width or wider than 63; no bin, or 255 and more.
+    /// A filter of an even width or wider than 63; no bin, or 255 and more; a threshold below 0; a square beyond every image; no pixel.
     pub fn eye(&self, [rows, columns]: [usize; 2]) -> Result<Eye> {
         if let Some(n) = self.filters.iter().find(|&n| n % 2 == 0 || *n > 63) {
             return Err(Error::invalid("filters", "front", "odd widths up to 63", n));
@@ -49,6 +53,21 @@ impl Front {
         if !(1..255).contains(&self.bins) {
             return Err(Error::invalid("bins", "front", "1 to 254", self.bins));
         }
+        if self.radius > WIDEST {
+            return Err(Error::invalid(
+                "radius",
+                "front",
+                "at most 2^15",
+                self.radius,
+            ));
+        }
+        let threshold = f64::from(self.threshold);
+        within("front", &[("threshold", threshold, NOT_NEGATIVE)])?;
+        if rows == 0 || columns == 0 {
+            let got = format!("{rows} x {columns}");
+            return Err(Error::invalid("images", "front", "at least a pixel", got));
+        }
+        fits("neurons", "front", &[rows, columns, 2, self.filters.len()])?;
         let pair = |&n: &usize| {
             let (near, far) = (n as f64 / 9.0, 2.0 * n as f64 / 9.0);
             [contrast(n, near, far), contrast(n, far, near)]

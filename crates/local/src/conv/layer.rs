@@ -1,6 +1,7 @@
 //! A convolution of neurons that add up, forget nothing and fire once.
 
 use super::{NEVER, Wave};
+use crate::range::{ANY, NOT_NEGATIVE, fits, within};
 use crate::{Error, Result};
 use cortado::num::Float;
 use cortado_base::rng::{Purpose, Rng};
@@ -76,6 +77,39 @@ impl Default for LayerSpec {
     }
 }
 
+impl LayerSpec {
+    pub(super) fn check(&self, at: &str) -> Result<()> {
+        let wrong =
+            |what, expected: &str, got: String| Err(Error::invalid(what, at, expected, got));
+        let [mean, deviation] = self.start;
+        let [low, high] = self.bounds;
+        within(
+            at,
+            &[
+                ("threshold", self.threshold.into(), NOT_NEGATIVE),
+                ("a_plus", self.a_plus.into(), NOT_NEGATIVE),
+                ("a_minus", self.a_minus.into(), NOT_NEGATIVE),
+                ("a_most", self.a_most.into(), NOT_NEGATIVE),
+                ("start[0]", mean, ANY),
+                ("start[1]", deviation, NOT_NEGATIVE),
+                ("bounds[0]", low.into(), ANY),
+                ("bounds[1]", high.into(), ANY),
+            ],
+        )?;
+        if low >= high {
+            return wrong("bounds", "two numbers, rising", format!("{low}, {high}"));
+        }
+        if self.images > MOST_IMAGES {
+            return wrong("images", "at most 2^27", self.images.to_string());
+        }
+        if self.pool == 0 || self.double == 0 || self.winners == 0 {
+            let got = format!("{}, {}, {}", self.pool, self.double, self.winners);
+            return wrong("pool, double, winners", "at least 1", got);
+        }
+        Ok(())
+    }
+}
+
 /// Images that a layer may learn from.
 const MOST_IMAGES: usize = 1 << 27;
 
@@ -115,15 +149,11 @@ impl Layer {
     /// A layer on waves of that shape; `object` names its random numbers.
     ///
     /// # Errors
-    /// Sizes that do not fit; bounds out of order.
+    /// Sizes that do not fit; numbers out of their ranges; bounds out of order.
     pub fn new(spec: &LayerSpec, input: [usize; 3], seed: u64, object: u32) -> Result<Self> {
+        let at = format!("layer {object}");
         let wrong = |what, expected: &str, got: String| {
-            Err(Error::invalid(
-                what,
-                format!("layer {object}"),
-                expected,
-                got,
-            ))
+            Err(Error::invalid(what, at.clone(), expected, got))
         };
         let [rows, columns, maps] = input;
         let kernel = match spec.kernel {
@@ -137,31 +167,18 @@ impl Layer {
             let got = format!("kernel {kernel:?}, pad {pad} on {input:?}");
             return wrong("kernel", "one that fits its input", got);
         }
-        let count = kernel[0] * kernel[1] * maps;
-        if count.saturating_mul(spec.maps) > 1 << 28 {
-            return wrong("maps", "at most 2^28 weights", spec.maps.to_string());
-        }
-        if spec.threshold.is_nan() || spec.threshold < 0.0 {
-            return wrong("threshold", "not negative", spec.threshold.to_string());
-        }
-        if spec.images > MOST_IMAGES {
-            return wrong("images", "at most 2^27", spec.images.to_string());
-        }
-        if spec.pool == 0 || spec.double == 0 {
-            let got = format!("{}, {}", spec.pool, spec.double);
-            return wrong("pool, double", "at least 1", got);
-        }
+        fits("weights", &at, &[kernel[0], kernel[1], maps, spec.maps])?;
+        fits("neurons", &at, &shape)?;
+        spec.check(&at)?;
         let [low, high] = spec.bounds;
-        if !(low < high && high - low < f32::INFINITY) {
-            return wrong("bounds", "two numbers, rising", format!("{low}, {high}"));
-        }
+        let count = kernel[0] * kernel[1] * maps * spec.maps;
         let mut rng = Rng::new(seed, object, Purpose::Weights, 0);
         let [mean, deviation] = spec.start;
         let weight = |_| ((mean + deviation * rng.normal()) as f32).clamp(low, high);
         Ok(Self {
             kernel,
             shapes: [input, shape],
-            weights: (0..count * spec.maps).map(weight).collect(),
+            weights: (0..count).map(weight).collect(),
             rates: [spec.a_plus, spec.a_minus],
             seen: 0,
             spec: LayerSpec {

@@ -47,6 +47,18 @@ pub enum Head {
     Reward(Reward),
 }
 
+impl Head {
+    /// Whether it can learn from waves of that shape: said before layers learn for hours.
+    fn check(&self, input: [usize; 3], bins: usize, classes: usize, seed: u64) -> Result<()> {
+        match self {
+            Self::Potential(linear) | Self::Latency(linear) => {
+                linear.check(input.iter().product(), classes)
+            }
+            Self::Reward(reward) => Decision::new(reward, input, bins, classes, seed).map(drop),
+        }
+    }
+}
+
 impl Experiment for ConvStdp {
     fn wants_data(&self) -> bool {
         true
@@ -59,8 +71,11 @@ impl Experiment for ConvStdp {
         let &[1, rows, columns] = data.shape else {
             return Err(wrong(format!("{:?}", data.shape)));
         };
+        data.check()?;
         let (eye, bins) = (self.front.eye([rows, columns])?, self.front.bins);
         let mut stack = Stack::new(eye, bins, &self.layers, seed)?;
+        self.readout
+            .check(stack.shape(), bins, data.classes, seed)?;
         stack.learn(data.train, seed, log)?;
         let (train, test) = match &self.readout {
             Head::Potential(linear) => fitted(&stack, linear, Features::Potential, data, seed),

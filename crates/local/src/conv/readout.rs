@@ -1,5 +1,7 @@
 //! A linear readout: multinomial logistic regression.
 
+use crate::range::{NOT_NEGATIVE, SHARE, fits, within};
+use crate::{Error, Result};
 use cortado::num::Float;
 use cortado_base::rng::{Purpose, Rng};
 use serde::{Deserialize, Serialize};
@@ -44,16 +46,40 @@ pub struct Readout {
     w: Vec<Vec<f32>>,
 }
 
+/// The most passes.
+const MOST: usize = 1_000_000;
+
 impl Linear {
-    /// Learns labels of features, `[sample][feature]`.
+    /// Whether it can learn so many classes from so many features.
+    ///
+    /// # Errors
+    /// No pass, or more than a million; numbers out of their ranges; more than 2^28 weights.
+    pub fn check(&self, features: usize, classes: usize) -> Result<()> {
+        if !(1..=MOST).contains(&self.epochs) {
+            let expected = "1 to a million";
+            return Err(Error::invalid("epochs", "readout", expected, self.epochs));
+        }
+        within(
+            "readout",
+            &[
+                ("rate", self.rate.into(), SHARE),
+                ("decay", self.decay.into(), NOT_NEGATIVE),
+            ],
+        )?;
+        fits("weights", "readout", &[features.saturating_add(1), classes])
+    }
+
+    /// Learns labels of features, `[sample][feature]`, by settings that [`Linear::check`] has seen.
     pub fn fit(&self, features: &[f32], labels: &[u32], classes: usize, seed: u64) -> Readout {
         let n = features.len() / labels.len().max(1);
         let mean = mean(features, n);
         let square = |(i, &x): (usize, &f32)| f64::from(x - mean[i % n]).powi(2);
         let squares: f64 = features.iter().enumerate().map(square).sum();
+        // Features that are all the same say nothing, at any scale.
+        let squares = if squares > 0.0 { squares } else { 1.0 };
         let mut readout = Readout {
             classes,
-            scale: (features.len() as f64 / squares.max(f64::MIN_POSITIVE)).sqrt() as f32,
+            scale: (features.len() as f64 / squares).sqrt() as f32,
             mean,
             w: vec![vec![0.0; n + 1]; classes],
         };

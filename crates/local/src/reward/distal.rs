@@ -1,6 +1,7 @@
 //! Distal reward: one synapse among 80,000 earns a reward that comes seconds later.
 
 use super::{Rule, Synapses};
+use crate::range::{ANY, NOT_NEGATIVE, fits, within};
 use crate::{Data, Error, Experiment, Log, Result};
 use cortado::neuron::{Convention, Izhikevich, Neuron, Reset};
 use cortado::num::Float;
@@ -75,8 +76,8 @@ impl DistalReward {
         let wrong = |at: &str, expected: &str, got: String| {
             Err(Error::invalid("distal_reward", at, expected, got))
         };
-        if self.excitatory == 0 || self.synapses == 0 || self.excitatory + self.inhibitory > 1 << 20
-        {
+        let neurons = self.excitatory.saturating_add(self.inhibitory);
+        if self.excitatory == 0 || self.synapses == 0 || neurons > 1 << 20 {
             let got = format!("{}, {}", self.excitatory, self.synapses);
             return wrong("excitatory, synapses", "from 1 to 2^20", got);
         }
@@ -87,8 +88,29 @@ impl DistalReward {
             let got = format!("{}, {}", self.seeds, self.minutes);
             return wrong("seeds, minutes", "1 to 1000, at least 1", got);
         }
+        let worlds = self.seeds as usize;
+        fits(
+            "synapses",
+            "distal_reward",
+            &[worlds, neurons, self.synapses],
+        )?;
         let [a, b] = self.wait;
-        if !(0.0 <= a && a < b && b.is_finite()) {
+        let dt = self.synapse.dt;
+        within(
+            "distal_reward",
+            &[
+                ("weight", self.weight, NOT_NEGATIVE),
+                ("noise", self.noise, NOT_NEGATIVE),
+                ("coincidence", self.coincidence, NOT_NEGATIVE),
+                ("reward", self.reward, ANY),
+                ("wait[0]", a, NOT_NEGATIVE),
+                ("wait[1]", b, NOT_NEGATIVE),
+                ("reach", self.reach, ANY),
+                ("below", self.below, ANY),
+                ("synapse.dt", dt, 1e-6..=1e-2),
+            ],
+        )?;
+        if a >= b {
             return wrong("wait", "two times, rising", format!("{a}, {b}"));
         }
         Ok(())
@@ -224,16 +246,23 @@ impl<'a> World<'a> {
     }
 
     /// A minute; the rewarded weight, the mean and the largest of the others, rewards, rates of both kinds.
-    fn minute(&mut self) -> Minute {
+    ///
+    /// # Errors
+    /// A membrane that has left the numbers.
+    fn minute(&mut self) -> Result<Minute> {
         let steps = (60.0 / self.spec.synapse.dt).round() as u64;
         self.counts = [0; 3];
         for _ in 0..steps {
             self.step();
         }
+        if !self.v.iter().all(|v| v.is_finite()) {
+            let at = format!("distal_reward, step {}", self.step);
+            return Err(Error::invalid("membrane", at, "a finite voltage", "none"));
+        }
         let (first, others) = self.plastic.weights().split_at(1);
         let sum: f64 = others.iter().map(|&w| f64::from(w)).sum();
         let rate = |spikes: u64, n: usize| spikes as f64 / 60.0 / n.max(1) as f64;
-        Minute {
+        Ok(Minute {
             weight: f64::from(first[0]),
             mean: sum / others.len().max(1) as f64,
             largest: others
@@ -246,7 +275,7 @@ impl<'a> World<'a> {
                 rate(self.counts[1], self.spec.excitatory),
                 rate(self.counts[2], self.spec.inhibitory),
             ],
-        }
+        })
     }
 }
 
@@ -300,7 +329,8 @@ impl Experiment for DistalReward {
             .collect::<Result<Vec<_>>>()?;
         let mut line = json!({});
         for minute in 1..=self.minutes {
-            let now: Vec<Minute> = worlds.par_iter_mut().map(World::minute).collect();
+            let now = worlds.par_iter_mut().map(World::minute);
+            let now = now.collect::<Result<Vec<Minute>>>()?;
             let found = now
                 .iter()
                 .filter(|m| m.weight >= self.reach && m.mean < self.below)

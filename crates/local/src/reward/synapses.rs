@@ -1,6 +1,7 @@
 //! Synapses with eligibility traces under one reward.
 
 use super::Baseline;
+use crate::range::{ANY, NOT_NEGATIVE, within};
 use crate::{Error, Result};
 use cortado::num::Float;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,9 @@ impl Default for Rule {
     }
 }
 
+/// The longest delay in time constants of the traces: `exp` of it is a number in 32 bits.
+const LONGEST: f64 = 80.0;
+
 impl Rule {
     fn check(&self) -> Result<()> {
         let positive = [
@@ -76,26 +80,29 @@ impl Rule {
             ("tau_e", self.tau_e),
             ("every", f64::from(self.every)),
         ];
-        let not_negative = [("tau_m", self.tau_m), ("high - low", self.high - self.low)];
-        let finite = [self.a_plus, self.a_minus, self.tonic];
         let wrong =
             |name: &str, expected: &str, got: f64| Err(Error::invalid("rule", name, expected, got));
         if let Some(&(name, x)) = positive.iter().find(|(_, x)| !(x.is_finite() && *x > 0.0)) {
             return wrong(name, "a positive number", x);
         }
-        if let Some(&(name, x)) = not_negative
-            .iter()
-            .find(|(_, x)| !(x.is_finite() && *x >= 0.0))
-        {
-            return wrong(name, "a number that is not negative", x);
-        }
-        if let Some(&x) = finite.iter().find(|x| !x.is_finite()) {
-            return wrong("a_plus, a_minus, tonic", "finite numbers", x);
-        }
         if self.delay != 0.0 && self.delay != self.dt {
             return wrong("delay", "0 or dt", self.delay);
         }
-        Ok(())
+        if self.delay / self.tau > LONGEST {
+            return wrong("tau", "an 80th of the delay at least", self.tau);
+        }
+        within(
+            "rule",
+            &[
+                ("a_plus", self.a_plus, ANY),
+                ("a_minus", self.a_minus, ANY),
+                ("tau_m", self.tau_m, NOT_NEGATIVE),
+                ("tonic", self.tonic, ANY),
+                ("low", self.low, ANY),
+                ("high", self.high, ANY),
+                ("high - low", self.high - self.low, NOT_NEGATIVE),
+            ],
+        )
     }
 }
 

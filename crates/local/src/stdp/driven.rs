@@ -1,6 +1,8 @@
 //! Neurons that Poisson inputs drive through a plastic projection.
 
+use super::rule::check_tau;
 use super::{Plastic, Rule};
+use crate::range::{NOT_NEGATIVE, fits, within};
 use crate::{Error, Result};
 use cortado::neuron::{Convention, Lif, Neuron, Reset};
 use cortado::num::Float;
@@ -63,21 +65,29 @@ impl Driven {
         seed: u64,
         mut seen: impl FnMut(f64, bool, usize),
     ) -> Result<Outcome> {
+        let at = "driven neurons";
         rule.check()?;
+        fits("weights", at, &[self.inputs, self.neurons])?;
+        within(
+            at,
+            &[
+                ("rate", self.rate, NOT_NEGATIVE),
+                ("seconds", self.seconds, NOT_NEGATIVE),
+            ],
+        )?;
+        check_tau("tau_mem", self.tau_mem)?;
         let steps = self.seconds / self.dt;
         let p = self.rate * self.dt;
-        let wrong = |what, expected: &str, got: String| {
-            Err(Error::invalid(what, "driven neurons", expected, got))
-        };
+        let wrong =
+            |what, expected: &str, got: String| Err(Error::invalid(what, at, expected, got));
         if weights.len() != self.inputs * self.neurons || weights.is_empty() {
             let expected = format!("{} above 0", self.inputs * self.neurons);
             return wrong("weights", &expected, weights.len().to_string());
         }
-        let rate = (0.0..1.0).contains(&p);
-        if !(rate && self.dt > 0.0 && self.tau_mem > 0.0 && steps < 1e12) {
+        if !(p < 1.0 && self.dt > 0.0 && steps < 1e12) {
             return wrong(
                 "times",
-                "times above 0, a rate of less than 1 a step",
+                "steps above 0 s, fewer than 10^12, a rate of less than 1 a step",
                 format!("{self:?}"),
             );
         }
@@ -113,7 +123,7 @@ impl Driven {
                         projection.pre(i, t, &mut arrivals);
                         seen(t, false, i);
                         out.inputs += 1;
-                        next += 1 + gap();
+                        next = next.saturating_add(gap()).saturating_add(1);
                     }
                     let mut fired = false;
                     for (v, &w) in v.iter_mut().zip(arrivals.as_flattened()) {

@@ -2,9 +2,10 @@
 //!
 //! A rule is a file that reads like its paper: [`Pair`], [`Triplet`]; it says what a spike does to a weight, given the traces of
 //! both neurons ([`Rule`]). The same rule runs a [`Synapse`] from spike to spike, a [`Clocked`] one step by step, and the weights of a
-//! whole projection ([`Plastic`], [`Driven`]), also of a network that one of its engines runs ([`Learning`]). [`ShortTerm`] is the plasticity that fades within a second. What keeps neurons
-//! from firing always or never is [`AdaptiveThreshold`] and [`scale`]. [`DiehlCook`] makes of it neurons that learn digits, and [`Continual`]
-//! keeps what it has learnt.
+//! whole projection ([`Plastic`], [`Driven`]), also of a network that one of its engines runs ([`Learning`]). [`ShortTerm`] is the
+//! plasticity that fades within a second. What keeps neurons from firing always or never is [`AdaptiveThreshold`] and [`scale`].
+//! [`DiehlCook`] makes of it neurons that learn digits. [`Continual`] is no rule of spike timing: supervised prototypes beside
+//! backpropagation.
 
 mod continual;
 mod diehl_cook;

@@ -3,6 +3,7 @@
 use super::rule::check_tau;
 use super::{Pairing, Rule, Weight};
 use crate::Result;
+use crate::range::{ANY, within};
 use serde::{Deserialize, Serialize};
 
 /// Pair-based plasticity: pre before post strengthens, post before pre weakens (`bi1998`, `song2000`).
@@ -96,6 +97,10 @@ impl Rule<1, 1> for Pair {
     fn check(&self) -> Result<()> {
         check_tau("tau_plus", self.tau_plus)?;
         check_tau("tau_minus", self.tau_minus)?;
+        within(
+            "rule",
+            &[("a_plus", self.a_plus, ANY), ("a_minus", self.a_minus, ANY)],
+        )?;
         self.weight.check()
     }
 }

@@ -36,6 +36,8 @@ impl<const N: usize> Traces<N> {
     /// What the values are multiplied by at `t`.
     #[inline(always)]
     fn factors(&mut self, t: f64) -> [f64; N] {
+        // A first spike may come before 0: no trace is marked yet.
+        self.origin = self.origin.min(t);
         let h = t - self.origin;
         if self.tau.iter().any(|tau| h > FAR * tau) {
             for (values, tau) in self.values.iter_mut().zip(self.tau) {

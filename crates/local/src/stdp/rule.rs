@@ -26,7 +26,7 @@ pub trait Rule<const P: usize, const Q: usize>: Copy + Send + Sync {
     /// Whether the settings make sense.
     ///
     /// # Errors
-    /// A time constant that is not above 0; bounds that are none.
+    /// A time constant that is not above 0; an amplitude that is no number; bounds that are none.
     fn check(&self) -> Result<()>;
 }
 

@@ -86,7 +86,8 @@ impl ShortTerm {
 
     /// A spike at `t` seconds: what it releases, by which its weight is multiplied.
     pub fn spike(&self, s: &mut Resources, t: f64) -> f64 {
-        self.flow(s, t - s.at);
+        // A first spike may come before 0: all is at rest.
+        self.flow(s, (t - s.at).max(0.0));
         s.at = t;
         self.release(s)
     }

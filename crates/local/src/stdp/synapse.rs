@@ -39,7 +39,8 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Synapse<R, P, Q> {
 
     /// A spike of the presynaptic neuron, of the postsynaptic one, or of both, reaches the synapse at `t` seconds, which go up.
     pub fn at(&mut self, t: f64, pre: bool, post: bool, coincident: Coincident) {
-        let h = t - self.now;
+        // A first spike may come before 0: nothing is there that fades.
+        let h = (t - self.now).max(0.0);
         fade(
             &mut self.x,
             &self.rule.tau_pre().map(|tau| (-h / tau).exp()),

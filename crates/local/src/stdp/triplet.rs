@@ -3,6 +3,7 @@
 use super::rule::check_tau;
 use super::{Pairing, Rule, Weight};
 use crate::Result;
+use crate::range::{ANY, within};
 use serde::{Deserialize, Serialize};
 
 /// Triplet plasticity: a pair counts more if its later neuron had fired before (`pfister2006`).
@@ -137,6 +138,15 @@ impl Rule<2, 2> for Triplet {
         check_tau("tau_x", self.tau_x)?;
         check_tau("tau_minus", self.tau_minus)?;
         check_tau("tau_y", self.tau_y)?;
+        within(
+            "rule",
+            &[
+                ("a2_plus", self.a2_plus, ANY),
+                ("a3_plus", self.a3_plus, ANY),
+                ("a2_minus", self.a2_minus, ANY),
+                ("a3_minus", self.a3_minus, ANY),
+            ],
+        )?;
         self.weight.check()
     }
 }

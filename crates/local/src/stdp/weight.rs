@@ -1,5 +1,6 @@
 //! How much a synapse changes by the weight that it has, and between which bounds.
 
+use crate::range::{NOT_NEGATIVE, within};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ impl Weight {
     /// Whether these are bounds.
     ///
     /// # Errors
-    /// No range; an infinite one of which a share is wanted; an exponent below 0.
+    /// No range; an infinite one of which a share is wanted; an exponent that is not a number of at least 0.
     pub fn check(&self) -> Result<()> {
         let Self { min, max, .. } = *self;
         let wrong =
@@ -66,12 +67,13 @@ impl Weight {
             return wrong("finite bounds of a soft rule", format!("{min} and {max}"));
         }
         match self.dependence {
-            Dependence::Power { mu_plus, mu_minus } if !(mu_plus >= 0.0 && mu_minus >= 0.0) => {
-                wrong(
-                    "exponents of at least 0",
-                    format!("{mu_plus} and {mu_minus}"),
-                )
-            }
+            Dependence::Power { mu_plus, mu_minus } => within(
+                "rule",
+                &[
+                    ("mu_plus", mu_plus, NOT_NEGATIVE),
+                    ("mu_minus", mu_minus, NOT_NEGATIVE),
+                ],
+            ),
             _ => Ok(()),
         }
     }

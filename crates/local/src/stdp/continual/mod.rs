@@ -1,8 +1,9 @@
-//! Tasks one after the other, each seen once: a local rule keeps what backpropagation forgets.
+//! Tasks one after the other, each seen once: supervised prototypes keep what backpropagation forgets.
 
 mod backprop;
 mod prototypes;
 
+use crate::range::{LARGEST, NOT_NEGATIVE, fits, within};
 use crate::{Data, Error, Experiment, Log, Result, Set};
 use backprop::Backprop;
 use cortado_base::rng::{Purpose, Rng};
@@ -16,9 +17,17 @@ const MOST: usize = 10_000;
 
 /// Split classes: the first two classes are learnt, then the next two, each image once, nothing shown again (`vandeven2022`).
 ///
-/// Tested are all classes at once: nobody says which task an image is of. The local learner is a layer of neurons that grows: inputs fire
-/// as often as they are bright, the neuron with the largest potential wins, and it alone moves its weights towards what it saw, less
-/// the more often it has won. Backpropagation learns the same images in the same order, with one output for each class.
+/// Tested are all classes at once: nobody says which task an image is of. Backpropagation learns the same images in the same order, with
+/// one output for each class.
+///
+/// The local learner is a nearest-prototype classifier whose prototypes are recruited and moved by a supervised winner-take-all rule:
+/// within the class of the label the neuron nearest to the input wins, and it alone moves its weights to the mean of what it has won. The
+/// rule is local: a weight sees its input, itself and whether its neuron won.
+///
+/// # Deviations
+/// It is no rule of spike timing, and nothing in it runs in time. There is no membrane; an image is coded by how many spikes each input has,
+/// `round(spikes value) / spikes`, not by when. A neuron belongs to the class it was recruited for, and a label lets neurons of no other
+/// class learn: what was learnt of earlier classes does not change, and is only confused with what is new.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Continual {
@@ -26,7 +35,7 @@ pub struct Continual {
     pub classes: usize,
     /// Neurons that a class may recruit.
     pub neurons: usize,
-    /// Spikes of an input of value 1.
+    /// Spikes that code an input of value 1; only their number counts.
     pub spikes: f32,
     /// A neuron is recruited where the square of the distance to the winner is more than this share of the image's own.
     pub novelty: f32,
@@ -101,14 +110,23 @@ impl Continual {
                 "0".into(),
             );
         }
-        if !(self.spikes >= 1.0 && self.novelty >= 0.0) {
-            let got = format!("{} and {}", self.spikes, self.novelty);
-            return wrong("code", "a spike at least, a novelty of 0 or more", got);
-        }
-        data.check()
+        within(
+            "learn",
+            &[
+                ("spikes", self.spikes.into(), 1.0..=LARGEST),
+                ("novelty", self.novelty.into(), NOT_NEGATIVE),
+                ("rate", self.rate, NOT_NEGATIVE),
+            ],
+        )?;
+        data.check()?;
+        let inputs = data.train.sample(0).len();
+        let weights = |n: &[usize]| fits("weights", "learn", &[&[inputs], n].concat());
+        weights(&[data.classes, self.neurons])?;
+        weights(&[self.hidden])?;
+        fits("weights", "learn", &[self.hidden, data.classes])
     }
 
-    /// Spikes of each input, as a share of the most.
+    /// Number of spikes of each input, as a share of the most.
     fn code(&self, image: &[f32]) -> Vec<f32> {
         let count = |v: &f32| (v * self.spikes).round() / self.spikes;
         image.iter().map(count).collect()

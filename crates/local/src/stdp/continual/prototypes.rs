@@ -1,9 +1,9 @@
-//! Neurons that each stand for a kind of image: the nearest wins, and it alone learns.
+//! Supervised prototypes: of those of a class the nearest wins, and it alone moves.
 
-/// A layer that grows.
+/// A layer of prototypes that grows: an online mean for each, as in k-means, one set of them for each class.
 ///
-/// The potential of a neuron is `sum w x` less its threshold, `sum w^2 / 2`, so that the largest is the one whose weights are nearest
-/// to the input. A winner's weights move by `(x - w) / wins`: the more it has won, the less.
+/// No membrane and no time: the potential of a neuron is `sum w x` less its threshold, `sum w^2 / 2`, so that the largest is
+/// the one whose weights are nearest to the input. A winner's weights move by `(x - w) / wins`: the more it has won, the less.
 #[derive(Clone, Debug)]
 pub struct Prototypes {
     /// Room for neurons.

@@ -217,6 +217,11 @@ impl<'a> Neurons<'a> {
 }
 
 impl State {
+    /// Whether the membranes have stayed numbers.
+    pub fn is_finite(&self) -> bool {
+        self.v.iter().all(|v| v.is_finite())
+    }
+
     /// All at rest, as after a pause.
     fn rest(&mut self, of: &DiehlCook, layer: &Layer) {
         self.v.fill(of.v_rest as f32);
@@ -236,5 +241,40 @@ impl State {
         for (threshold, &theta) in self.threshold.iter_mut().zip(&layer.theta) {
             *threshold = of.threshold(theta);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::input::{Kind, stream};
+    use super::*;
+
+    #[test]
+    fn weights_learn_by_their_rule_alone() {
+        let change = |plastic: f64| {
+            let mut of = DiehlCook {
+                neurons: 3,
+                weight_sum: 6.0,
+                ..DiehlCook::default()
+            };
+            of.stdp = of.stdp.times(plastic);
+            let mut layer = Layer::new(&of, 20, 5);
+            layer.scale(of.weight_sum);
+            let (before, neurons) = (layer.clone(), Neurons::new(&of));
+            let (mut s, mut spikes) = (neurons.state(20), Spikes::default());
+            spikes.draw(&[1.0; 20], 0.5, of.steps(), stream(5, Kind::Learn, 0, 0, 0));
+            neurons.learn(&mut layer, &mut s, &spikes);
+            for (j, &n) in s.counts.iter().enumerate() {
+                let rise = layer.theta[j] - before.theta[j];
+                assert!(
+                    n > 0 && (rise - f64::from(n) * of.theta.plus).abs() < 1e-12,
+                    "{n} {rise}"
+                );
+            }
+            let each = layer.weights.iter().zip(&before.weights);
+            each.map(|(w, old)| (w - old).abs()).fold(0.0, f32::max)
+        };
+        assert_eq!(change(0.0), 0.0);
+        assert!(change(1.0) > 1e-2, "{}", change(1.0));
     }
 }

@@ -5,6 +5,7 @@ mod layer;
 mod vote;
 
 use super::{AdaptiveThreshold, Pair, Pairing, Rule};
+use crate::range::{ANY, NOT_NEGATIVE, fits, within};
 use crate::{Data, Error, Experiment, Log, Result, Set};
 use cortado_base::rng::{Purpose, Rng};
 use input::{Kind, Spikes, stream};
@@ -12,10 +13,13 @@ use layer::{Layer, Neurons};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::ops::Range;
 use vote::Labels;
 
-/// The most neurons of a layer.
+/// The most neurons, passes and attempts.
 const MOST: usize = 1_000_000;
+/// Images whose spikes are held at once when no weight changes.
+const CHUNK: usize = 1000;
 
 /// Neurons that inhibit each other learn digits (`diehl2015`).
 ///
@@ -133,6 +137,14 @@ impl DiehlCook {
         (self.duration / self.dt).round() as usize
     }
 
+    /// Training images of a pass.
+    fn images(&self, train: &Set<'_>) -> usize {
+        match self.images {
+            0 => train.len(),
+            n => n.min(train.len()),
+        }
+    }
+
     fn threshold(&self, theta: f64) -> f32 {
         (self.v_threshold + theta) as f32
     }
@@ -162,8 +174,10 @@ impl DiehlCook {
             let expected = "at least 1 of neurons, passes, attempts and report";
             return wrong("number", expected, "0".into());
         }
-        if self.neurons > MOST {
-            return wrong("neurons", "a million at most", self.neurons.to_string());
+        let counts = [self.neurons, self.passes, self.attempts];
+        if let Some(n) = counts.iter().find(|&&n| n > MOST) {
+            let what = "neurons, passes, attempts";
+            return wrong(what, "a million at most", n.to_string());
         }
         if !(0.0..=1.0).contains(&self.cooling) {
             return wrong("cooling", "a share of the images", self.cooling.to_string());
@@ -171,35 +185,63 @@ impl DiehlCook {
         if self.stdp.pairing != Pairing::Nearest {
             return wrong("pairing", "nearest", "all_to_all".into());
         }
+        self.check_numbers()?;
+        self.stdp.check()?;
         data.check()?;
-        self.stdp.check()
+        let inputs = data.train.sample(0).len();
+        fits("weights", "learn", &[inputs, self.neurons])?;
+        fits("inputs, steps", "learn", &[inputs, steps.round() as usize])?;
+        let block = self.report.min(self.passes * self.images(&data.train));
+        fits("report, neurons", "learn", &[block, self.neurons])
     }
 
-    /// Spikes of all neurons for each image of a set; no weight changes.
-    fn show(
-        &self,
-        layer: &Layer,
-        set: &Set<'_>,
-        range: std::ops::Range<usize>,
+    fn check_numbers(&self) -> Result<()> {
+        within(
+            "learn",
+            &[
+                ("rate", self.rate, NOT_NEGATIVE),
+                ("intensity", self.intensity, NOT_NEGATIVE),
+                ("v_rest", self.v_rest, ANY),
+                ("v_reset", self.v_reset, ANY),
+                ("v_excitation", self.v_excitation, ANY),
+                ("v_inhibition", self.v_inhibition, ANY),
+                ("v_threshold", self.v_threshold, ANY),
+                ("refractory", self.refractory, NOT_NEGATIVE),
+                ("inhibition", self.inhibition, NOT_NEGATIVE),
+                ("theta.start", self.theta.start, ANY),
+                ("theta.plus", self.theta.plus, ANY),
+                ("weight_start", self.weight_start, NOT_NEGATIVE),
+                ("weight_sum", self.weight_sum, NOT_NEGATIVE),
+            ],
+        )
+    }
+
+    /// Class and spikes of all neurons for each image of a set; no weight changes.
+    fn show<'a>(
+        &'a self,
+        layer: &'a Layer,
+        set: &'a Set<'_>,
+        range: Range<usize>,
         seed: u64,
         kind: Kind,
-    ) -> Vec<Vec<u32>> {
+    ) -> impl Iterator<Item = (u32, Vec<u32>)> + 'a {
         let neurons = Neurons::new(self);
-        let inputs = set.sample(0).len();
-        let fresh = || (neurons.state(inputs), Spikes::default());
-        let one = |(s, spikes): &mut _, i: usize| {
-            self.present(
-                set.sample(i),
-                s,
-                spikes,
-                |attempt| stream(seed, kind, i, 0, attempt),
-                |s, spikes| {
-                    neurons.look(layer, s, spikes);
-                },
-            );
-            s.counts.clone()
+        let chunk = move |from: usize| -> Vec<(u32, Vec<u32>)> {
+            let fresh = || (neurons.state(set.sample(0).len()), Spikes::default());
+            let one = |(s, spikes): &mut (layer::State, Spikes), i: usize| {
+                self.present(
+                    set.sample(i),
+                    s,
+                    spikes,
+                    |attempt| stream(seed, kind, i, 0, attempt),
+                    |s, spikes| neurons.look(layer, s, spikes),
+                );
+                (set.labels[i], s.counts.clone())
+            };
+            let images = from..range.end.min(from + CHUNK);
+            images.into_par_iter().map_init(fresh, one).collect()
         };
-        range.into_par_iter().map_init(fresh, one).collect()
+        (range.start..range.end).step_by(CHUNK).flat_map(chunk)
     }
 
     /// Shows an image until there are enough spikes; how often it was shown.
@@ -235,22 +277,18 @@ impl Block {
     /// The line, and the classes of neurons by this block.
     fn line(&self, layer: &Layer, classes: usize, before: Option<&Labels>) -> (Value, Labels) {
         let images = self.labels.len().max(1) as f64;
-        let spikes: u32 = self.counts.iter().flatten().sum();
+        let spikes: f64 = self.counts.iter().flatten().copied().map(f64::from).sum();
         let n = layer.theta.len();
         let silent = (0..n)
             .filter(|&j| self.counts.iter().all(|c| c[j] == 0))
             .count();
         let mean = layer.theta.iter().sum::<f64>() / n as f64;
         let square = layer.theta.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / n as f64;
-        let pairs = || {
-            self.labels
-                .iter()
-                .copied()
-                .zip(self.counts.iter().map(Vec::as_slice))
-        };
-        let accuracy = before.map(|b| share(pairs(), |c| b.class_mean(c)));
+        let pairs = || self.labels.iter().copied().zip(&self.counts);
+        let vote = |b: &Labels| share(pairs().map(|(label, c)| (label, b.class_mean(c))));
+        let accuracy = before.map(vote);
         let line = json!({
-            "spikes_per_image": f64::from(spikes) / images,
+            "spikes_per_image": spikes / images,
             "shown_per_image": self.shown as f64 / images,
             "silent": silent,
             "theta_mean": mean,
@@ -262,10 +300,10 @@ impl Block {
 }
 
 /// The share of images that are told right.
-fn share<'a>(shown: impl Iterator<Item = (u32, &'a [u32])>, vote: impl Fn(&[u32]) -> usize) -> f64 {
+fn share(told: impl Iterator<Item = (u32, usize)>) -> f64 {
     let (mut right, mut all) = (0.0, 0.0);
-    for (label, counts) in shown {
-        right += f64::from(u8::from(vote(counts) == label as usize));
+    for (label, class) in told {
+        right += f64::from(u8::from(class == label as usize));
         all += 1.0;
     }
     right / f64::max(all, 1.0)
@@ -282,10 +320,7 @@ impl Experiment for DiehlCook {
         };
         self.check(data)?;
         let train = &data.train;
-        let images = match self.images {
-            0 => train.len(),
-            n => n.min(train.len()),
-        };
+        let images = self.images(train);
         let inputs = train.sample(0).len();
         let mut neurons = Neurons::new(self);
         let mut layer = Layer::new(self, inputs, seed);
@@ -306,6 +341,10 @@ impl Experiment for DiehlCook {
                     |attempt| stream(seed, Kind::Learn, i, pass, attempt),
                     |s, spikes| neurons.learn(&mut layer, s, spikes),
                 );
+                if !s.is_finite() {
+                    let at = format!("learn, image {}", done + 1);
+                    return Err(Error::invalid("membrane", at, "a finite voltage", "none"));
+                }
                 let seconds = self.duration * shown as f64;
                 for theta in &mut layer.theta {
                     *theta = self.theta.after(*theta, seconds);
@@ -329,26 +368,19 @@ impl Experiment for DiehlCook {
             n => images.saturating_sub(n),
         };
         let known = self.show(&layer, train, from..images, seed, Kind::Label);
-        let pairs = train.labels[from..images].iter().copied();
-        let labels = Labels::new(
-            data.classes,
-            self.neurons,
-            pairs.zip(known.iter().map(Vec::as_slice)),
-        );
+        let labels = Labels::new(data.classes, self.neurons, known);
         let seen = self.show(&layer, &data.test, 0..data.test.len(), seed, Kind::Test);
-        let pairs = || {
-            data.test
-                .labels
-                .iter()
-                .copied()
-                .zip(seen.iter().map(Vec::as_slice))
+        let votes = |(label, c): (u32, Vec<u32>)| {
+            let votes = [labels.class_mean(&c), labels.all_activity(&c)];
+            votes.map(|class| (label, class))
         };
-        let accuracy = share(pairs(), |c| labels.class_mean(c));
+        let told: Vec<[(u32, usize); 2]> = seen.map(votes).collect();
+        let accuracy = share(told.iter().map(|t| t[0]));
         Ok(json!({
             "metric": accuracy,
             "metric_name": "accuracy",
             "accuracy": accuracy,
-            "accuracy_all_activity": share(pairs(), |c| labels.all_activity(c)),
+            "accuracy_all_activity": share(told.iter().map(|t| t[1])),
             "spikes_per_image": last["spikes_per_image"],
             "silent": last["silent"],
             "theta_spread": last["theta_spread"],

@@ -13,16 +13,16 @@ pub struct Labels {
 
 impl Labels {
     /// From the spikes of all neurons for images of known class.
-    pub fn new<'a>(
+    pub fn new<C: AsRef<[u32]>>(
         classes: usize,
         neurons: usize,
-        shown: impl Iterator<Item = (u32, &'a [u32])>,
+        shown: impl Iterator<Item = (u32, C)>,
     ) -> Self {
         let mut mean = vec![vec![0.0; neurons]; classes];
         let mut images = vec![0.0f64; classes];
         for (label, counts) in shown {
             images[label as usize] += 1.0;
-            for (m, &c) in mean[label as usize].iter_mut().zip(counts) {
+            for (m, &c) in mean[label as usize].iter_mut().zip(counts.as_ref()) {
                 *m += f64::from(c);
             }
         }
