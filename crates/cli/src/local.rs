@@ -4,7 +4,9 @@ use crate::experiment::Folder;
 use crate::recipe::{self, Data, Form};
 use crate::stop;
 use anyhow::{Context, Result, bail};
-use cortado_local::{Learn, Set};
+use cortado_base::write_atomic;
+use cortado_local::{Learn, Outcome, Set, Tensor};
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -104,11 +106,33 @@ pub fn run(name: &str, set: &[String], out: Option<&Path>, silent: bool) -> Resu
         let resume = None;
         return Err(stop::Stopped { signal, resume }.into());
     }
-    let mut result = done?;
+    let Outcome {
+        line: mut result,
+        learned,
+    } = done?;
+    save(&folder, &learned)?;
     result["seconds"] = json!(start.elapsed().as_secs_f64());
     result["threads"] = json!(rayon::current_num_threads());
     result["seed"] = json!(recipe.seed);
     result["run"] = json!(folder.path().display().to_string());
     folder.log(&result)?;
     Ok(result)
+}
+
+/// Writes what was learned into the folder of the run, as `weights.safetensors`.
+fn save(folder: &Folder, learned: &[Tensor]) -> Result<()> {
+    let bytes: Vec<Vec<u8>> = learned
+        .iter()
+        .map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        .collect();
+    let mut views = Vec::new();
+    for (t, bytes) in learned.iter().zip(&bytes) {
+        views.push((
+            &t.name,
+            TensorView::new(Dtype::F32, t.shape.clone(), bytes)?,
+        ));
+    }
+    let path = folder.path().join("weights.safetensors");
+    write_atomic(&path, &safetensors::serialize(views, None)?)?;
+    Ok(())
 }

@@ -13,6 +13,10 @@ fn train(args: &[&str]) -> (Value, usize) {
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    // What was learned stays: its header says how long it is.
+    let bytes = std::fs::read(run.join("weights.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert!(tensors.names().iter().any(|n| n.ends_with("weights")));
     let last = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     (last, metrics.lines().count())
 }

@@ -68,14 +68,46 @@ impl<'a> Set<'a> {
 /// Takes in how an experiment stands, as a line of its metrics; an error stops it.
 pub type Log<'a> = &'a mut dyn FnMut(Value) -> Result<()>;
 
+/// What an experiment came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The last line, with `metric` and `metric_name` among its keys.
+    pub line: Value,
+    /// What was learned.
+    pub learned: Vec<Tensor>,
+}
+
+/// Numbers that were learned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// What they are called.
+    pub name: String,
+    /// Sizes of their axes.
+    pub shape: Vec<usize>,
+    /// Row by row.
+    pub values: Vec<f32>,
+}
+
+impl Tensor {
+    /// Numbers under a name.
+    pub(crate) fn new(name: impl Into<String>, shape: &[usize], values: Vec<f32>) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
+        Self {
+            name: name.into(),
+            shape: shape.to_vec(),
+            values,
+        }
+    }
+}
+
 /// An experiment of a local rule.
 pub trait Experiment {
     /// Whether it needs images.
     fn wants_data(&self) -> bool;
 
-    /// Runs it under a seed; the last line, with `metric` and `metric_name` among its keys.
+    /// Runs it under a seed.
     ///
     /// # Errors
     /// Settings or data that do not fit; what `log` gives back.
-    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Value>;
+    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Outcome>;
 }

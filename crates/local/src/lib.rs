@@ -9,7 +9,7 @@ pub mod reward;
 pub mod stdp;
 
 pub use cortado_base::{Error, Result};
-pub use experiment::{Data, Experiment, Log, Set};
+pub use experiment::{Data, Experiment, Log, Outcome, Set, Tensor};
 
 use serde::{Deserialize, Serialize};
 

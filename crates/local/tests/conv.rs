@@ -292,7 +292,12 @@ fn result(experiment: &ConvStdp, seed: u64, threads: usize) -> Value {
         .num_threads(threads)
         .build()
         .unwrap();
-    let run = || experiment.run(seed, Some(&data), &mut |_| Ok(())).unwrap();
+    let run = || {
+        experiment
+            .run(seed, Some(&data), &mut |_| Ok(()))
+            .unwrap()
+            .line
+    };
     pool.install(run)
 }
 
@@ -410,7 +415,7 @@ fn refused(e: &ConvStdp) -> String {
     // Nothing may be learned, or said, before all settings are looked at.
     let mut learned = |line| panic!("{line}");
     match e.run(0, Some(&data), &mut learned) {
-        Ok(result) => format!("accepted, {}", result["metric"]),
+        Ok(result) => format!("accepted, {}", result.line["metric"]),
         Err(e) => e.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 
 use cortado_base::rng::{Purpose, Rng};
 use cortado_local::stdp::{Continual, DiehlCook};
-use cortado_local::{Data, Experiment, Result, Set};
+use cortado_local::{Data, Experiment, Outcome, Result, Set};
 use serde_json::Value;
 
 /// Four bars of a 4x4 image, one bright and the rest faint, or the other way round.
@@ -24,6 +24,11 @@ fn bars(n: usize, seed: u64, bright: bool) -> (Vec<f32>, Vec<u32>) {
 }
 
 fn run(of: &(impl Experiment + Sync), threads: usize, bright: bool) -> (Value, Vec<Value>) {
+    let (outcome, lines) = learn(of, threads, bright);
+    (outcome.line, lines)
+}
+
+fn learn(of: &(impl Experiment + Sync), threads: usize, bright: bool) -> (Outcome, Vec<Value>) {
     let ((x, y), (xt, yt)) = (bars(400, 1, bright), bars(100, 2, bright));
     let data = Data {
         shape: &[1, 4, 4],
@@ -61,6 +66,39 @@ fn diehl_cook() -> DiehlCook {
         images: 360,
         ..DiehlCook::default()
     }
+}
+
+/// What is learned is handed over: weights into a neuron have the sum that they are scaled to, prototypes lie within the inputs.
+#[test]
+fn what_was_learned_comes_with_the_result() {
+    let (outcome, lines) = learn(&diehl_cook(), 1, true);
+    let [weights, theta] = &outcome.learned[..] else {
+        panic!("{:?}", outcome.learned)
+    };
+    assert_eq!(
+        (&weights.shape[..], &theta.shape[..]),
+        (&[16, 8][..], &[8][..])
+    );
+    for j in 0..8 {
+        let sum: f32 = weights.values.iter().skip(j).step_by(8).sum();
+        assert!((sum - 6.0).abs() < 1e-4, "{sum}");
+    }
+    let mean = theta.values.iter().sum::<f32>() / 8.0;
+    let square = |t: &f32| f64::from(t - mean).powi(2);
+    let spread = (theta.values.iter().map(square).sum::<f64>() / 8.0).sqrt();
+    let said = lines.last().unwrap()["theta_spread"].as_f64().unwrap();
+    assert!((spread / said - 1.0).abs() < 1e-3, "{spread} {said}");
+    let (outcome, _) = learn(&Continual::default(), 1, true);
+    let [weights, classes] = &outcome.learned[..] else {
+        panic!("{:?}", outcome.learned)
+    };
+    let neurons = outcome.line["neurons"].as_u64().unwrap() as usize;
+    assert_eq!(
+        (&weights.shape[..], classes.values.len()),
+        (&[neurons, 16][..], neurons)
+    );
+    assert!(weights.values.iter().all(|w| (0.0..=1.0).contains(w)));
+    assert!((0..4).all(|c| classes.values.contains(&(c as f32))));
 }
 
 #[test]
@@ -219,7 +257,7 @@ fn refused(of: &dyn Experiment) -> String {
         test: set,
     };
     match of.run(0, Some(&data), &mut |_| Ok(())) {
-        Ok(result) => format!("accepted, {}", result["metric"]),
+        Ok(result) => format!("accepted, {}", result.line["metric"]),
         Err(e) => e.to_string(),
     }
 }

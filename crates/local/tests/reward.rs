@@ -270,13 +270,38 @@ fn seeds_side_by_side_are_the_seeds_one_by_one_for_any_number_of_threads() {
     }
 }
 
+/// A seed has got there in the first minute in which its weight has risen and the others have not; later minutes keep that.
+#[test]
+fn a_seed_that_has_got_there_stays_counted() {
+    let easy = |reach: f64, below: f64| DistalReward {
+        minutes: 3,
+        reach,
+        below,
+        ..small(3)
+    };
+    let first = |line: &Value, i: usize| line["reached"][i].as_u64();
+    for minute in lines(&easy(0.0, 4.0), 5, 1) {
+        assert!((0..3).all(|i| first(&minute, i) == Some(1)), "{minute}");
+        assert_eq!(minute["metric"], 1.0);
+    }
+    let all = lines(&easy(0.0, 0.99), 5, 1);
+    let weights = |line: &Value, i: usize| line["mean"][i].as_f64().unwrap();
+    for i in 0..3 {
+        let there = all.iter().position(|line| weights(line, i) < 0.99);
+        for (n, line) in all.iter().enumerate() {
+            let wanted = there.filter(|&t| t <= n).map(|t| t as u64 + 1);
+            assert_eq!(first(line, i), wanted, "{line}");
+        }
+    }
+}
+
 #[test]
 fn a_setting_of_distal_reward_that_makes_no_sense_is_refused_by_name() {
     let said = |change: &dyn Fn(&mut DistalReward)| {
         let mut e = small(1);
         change(&mut e);
         match e.run(0, None, &mut |_| Ok(())) {
-            Ok(result) => format!("accepted, {}", result["metric"]),
+            Ok(result) => format!("accepted, {}", result.line["metric"]),
             Err(e) => e.to_string(),
         }
     };

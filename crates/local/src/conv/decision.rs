@@ -3,7 +3,7 @@
 use super::{Layer, LayerSpec, Wave, Winner};
 use crate::range::{ANY, LARGEST, SHARE, fits, within};
 use crate::reward::Baseline;
-use crate::{Error, Log, Result};
+use crate::{Error, Log, Result, Tensor};
 use cortado_base::rng::{Purpose, Rng};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Its weights, those of the maps of a class one after the other.
+    pub(super) fn kernels(&self, name: String) -> Tensor {
+        self.layer.kernels(name)
+    }
+
     /// With fresh weights, on waves of that shape.
     ///
     /// # Errors

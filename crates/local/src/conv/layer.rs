@@ -2,7 +2,7 @@
 
 use super::{NEVER, Wave};
 use crate::range::{ANY, NOT_NEGATIVE, fits, within};
-use crate::{Error, Result};
+use crate::{Error, Result, Tensor};
 use cortado::num::Float;
 use cortado_base::rng::{Purpose, Rng};
 use serde::{Deserialize, Serialize};
@@ -203,6 +203,21 @@ impl Layer {
         &self.weights
     }
 
+    /// Weights as those of a convolution, `[maps, input maps, rows, columns]`.
+    pub(super) fn kernels(&self, name: String) -> Tensor {
+        let ([rows, columns], [input, output]) = (self.kernel, self.shapes.map(|s| s[2]));
+        let mut values = Vec::with_capacity(self.weights.len());
+        for map in 0..output {
+            for c in 0..input {
+                for row in 0..rows {
+                    let at = |column: usize| (row * input + c) * columns + columns - 1 - column;
+                    values.extend((0..columns).map(|k| self.weights[at(k) * output + map]));
+                }
+            }
+        }
+        Tensor::new(name, &[output, input, rows, columns], values)
+    }
+
     /// Rates of growth and decline, as they stand.
     pub fn rates(&self) -> [f32; 2] {
         self.rates
@@ -381,6 +396,40 @@ impl Layer {
             let before = time != NEVER && time <= winner.time;
             let a = if before { early } else { other };
             *w = (*w + a * (*w - low) * (high - *w)).clamp(low, high);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One spike leaves the kernel behind, mirrored around it.
+    #[test]
+    fn kernels_are_those_of_a_convolution() {
+        let spec = LayerSpec {
+            maps: 3,
+            kernel: 3,
+            pad: 1,
+            ..LayerSpec::default()
+        };
+        let layer = Layer::new(&spec, [5, 6, 2], 1, 0).unwrap();
+        let k = layer.kernels("k".into());
+        assert_eq!(k.shape, [3, 2, 3, 3]);
+        for (r, c, channel) in [(2, 3, 0), (0, 0, 1), (4, 5, 1)] {
+            let mut input = Wave::silent([5, 6, 2]);
+            input.times[(r * 6 + c) * 2 + channel] = 0;
+            let sums = layer.potentials(&input, 15);
+            for (i, &sum) in sums.iter().enumerate() {
+                let (y, x, map) = (i / 3 / 6, i / 3 % 6, i % 3);
+                let (dy, dx) = (r + 1 - y.min(r + 1), c + 1 - x.min(c + 1));
+                let reached = y <= r + 1 && x <= c + 1 && dy < 3 && dx < 3;
+                let wanted = match reached {
+                    true => k.values[((map * 2 + channel) * 3 + dy) * 3 + dx],
+                    false => 0.0,
+                };
+                assert_eq!(sum, wanted, "{r} {c} {channel}: {y} {x} {map}");
+            }
         }
     }
 }

@@ -17,10 +17,10 @@ pub use readout::{Linear, Readout};
 pub use stack::{Features, Stack, sequence};
 pub use wave::{NEVER, Wave};
 
-use crate::{Data, Error, Experiment, Log, Result, Set};
+use crate::{Data, Error, Experiment, Log, Outcome, Result, Set, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Layers that learn without labels, and a readout that learns with them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Experiment for ConvStdp {
         true
     }
 
-    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Value> {
+    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Outcome> {
         let wrong =
             |got: String| Error::invalid("data", "conv_stdp", "images [1, rows, columns]", got);
         let data = data.ok_or_else(|| wrong("none".into()))?;
@@ -77,32 +77,51 @@ impl Experiment for ConvStdp {
         self.readout
             .check(stack.shape(), bins, data.classes, seed)?;
         stack.learn(data.train, seed, log)?;
+        let mut learned: Vec<Tensor> = Vec::new();
+        for (k, layer) in stack.layers().iter().enumerate() {
+            learned.push(layer.kernels(format!("layers.{k}.weight")));
+        }
         let (train, test) = match &self.readout {
-            Head::Potential(linear) => fitted(&stack, linear, Features::Potential, data, seed),
-            Head::Latency(linear) => fitted(&stack, linear, Features::Latency, data, seed),
+            Head::Potential(linear) => fitted(
+                &stack,
+                linear,
+                Features::Potential,
+                (data, seed),
+                &mut learned,
+            ),
+            Head::Latency(linear) => fitted(
+                &stack,
+                linear,
+                Features::Latency,
+                (data, seed),
+                &mut learned,
+            ),
             Head::Reward(reward) => {
                 let [train, test] = [data.train, data.test].map(|set| waves(&stack, set));
                 let mut decision = Decision::new(reward, stack.shape(), bins, data.classes, seed)?;
                 decision.fit(&train, data.train.labels, seed, log)?;
+                learned.push(decision.kernels("readout.weight".into()));
                 let accuracy = |w: &[Wave], set: Set<'_>| decision.accuracy(w, set.labels);
                 (accuracy(&train, data.train), accuracy(&test, data.test))
             }
         };
-        Ok(json!({ "train": train, "metric_name": "accuracy", "metric": test }))
+        let line = json!({ "train": train, "metric_name": "accuracy", "metric": test });
+        Ok(Outcome { line, learned })
     }
 }
 
-/// Accuracies of a linear readout on training and test images.
+/// Accuracies of a linear readout on training and test images; it is added to what was learned.
 fn fitted(
     stack: &Stack,
     linear: &Linear,
     what: Features,
-    data: &Data<'_>,
-    seed: u64,
+    (data, seed): (&Data<'_>, u64),
+    learned: &mut Vec<Tensor>,
 ) -> (f64, f64) {
     let train = stack.features(data.train, what);
     let readout = linear.fit(&train, data.train.labels, data.classes, seed);
     let test = stack.features(data.test, what);
+    learned.extend(readout.tensors());
     (
         readout.accuracy(&train, data.train.labels),
         readout.accuracy(&test, data.test.labels),

@@ -1,7 +1,7 @@
 //! A linear readout: multinomial logistic regression.
 
 use crate::range::{NOT_NEGATIVE, SHARE, fits, within};
-use crate::{Error, Result};
+use crate::{Error, Result, Tensor};
 use cortado::num::Float;
 use cortado_base::rng::{Purpose, Rng};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,22 @@ pub struct Readout {
 
 /// The most passes.
 const MOST: usize = 1_000_000;
+
+impl Readout {
+    /// Its numbers: the score of a class is `weight (x - mean) scale + bias`.
+    pub(super) fn tensors(&self) -> [Tensor; 4] {
+        let features = self.mean.len();
+        let rows = |of: fn(&[f32]) -> &[f32]| self.w.iter().flat_map(|w| of(w)).copied().collect();
+        let weight = rows(|w| &w[..w.len() - 1]);
+        let bias = rows(|w| &w[w.len() - 1..]);
+        [
+            Tensor::new("readout.weight", &[self.classes, features], weight),
+            Tensor::new("readout.bias", &[self.classes], bias),
+            Tensor::new("readout.mean", &[features], self.mean.clone()),
+            Tensor::new("readout.scale", &[1], vec![self.scale]),
+        ]
+    }
+}
 
 impl Linear {
     /// Whether it can learn so many classes from so many features.

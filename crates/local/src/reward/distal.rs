@@ -2,13 +2,13 @@
 
 use super::{Rule, Synapses};
 use crate::range::{ANY, NOT_NEGATIVE, fits, within};
-use crate::{Data, Error, Experiment, Log, Result};
+use crate::{Data, Error, Experiment, Log, Outcome, Result, Tensor};
 use cortado::neuron::{Convention, Izhikevich, Neuron, Reset};
 use cortado::num::Float;
 use cortado_base::rng::{Purpose, Rng};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A reward that comes late finds the synapse that earned it: experiment 1 of `izhikevich2007`.
 ///
@@ -245,6 +245,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// All weights, the rewarded one first.
+    fn weights(&self) -> &[f32] {
+        self.plastic.weights()
+    }
+
     /// A minute; the rewarded weight, the mean and the largest of the others, rewards, rates of both kinds.
     ///
     /// # Errors
@@ -322,19 +327,22 @@ impl Experiment for DistalReward {
         false
     }
 
-    fn run(&self, seed: u64, _: Option<&Data<'_>>, log: Log<'_>) -> Result<Value> {
+    fn run(&self, seed: u64, _: Option<&Data<'_>>, log: Log<'_>) -> Result<Outcome> {
         self.check()?;
         let mut worlds = (0..u64::from(self.seeds))
             .map(|i| World::new(self, seed.wrapping_add(i)))
             .collect::<Result<Vec<_>>>()?;
         let mut line = json!({});
+        let mut reached = vec![None; worlds.len()];
         for minute in 1..=self.minutes {
             let now = worlds.par_iter_mut().map(World::minute);
             let now = now.collect::<Result<Vec<Minute>>>()?;
-            let found = now
-                .iter()
-                .filter(|m| m.weight >= self.reach && m.mean < self.below)
-                .count();
+            for (first, m) in reached.iter_mut().zip(&now) {
+                if m.weight >= self.reach && m.mean < self.below {
+                    first.get_or_insert(minute);
+                }
+            }
+            let found = reached.iter().flatten().count();
             let each = |f: fn(&Minute) -> f64| now.iter().map(f).collect::<Vec<f64>>();
             line = json!({
                 "minute": minute,
@@ -344,11 +352,17 @@ impl Experiment for DistalReward {
                 "rewards": now.iter().map(|m| m.rewards).collect::<Vec<_>>(),
                 "excitatory_hz": each(|m| m.rates[0]),
                 "inhibitory_hz": each(|m| m.rates[1]),
+                "reached": reached,
                 "metric_name": "found",
                 "metric": found as f64 / now.len().max(1) as f64,
             });
             log(line.clone())?;
         }
-        Ok(line)
+        let weights: Vec<f32> = worlds.iter().flat_map(World::weights).copied().collect();
+        let shape = [worlds.len(), weights.len() / worlds.len().max(1)];
+        Ok(Outcome {
+            line,
+            learned: vec![Tensor::new("weights", &shape, weights)],
+        })
     }
 }

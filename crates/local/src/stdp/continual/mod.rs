@@ -4,13 +4,13 @@ mod backprop;
 mod prototypes;
 
 use crate::range::{LARGEST, NOT_NEGATIVE, fits, within};
-use crate::{Data, Error, Experiment, Log, Result, Set};
+use crate::{Data, Error, Experiment, Log, Outcome, Result, Set};
 use backprop::Backprop;
 use cortado_base::rng::{Purpose, Rng};
 use prototypes::Prototypes;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The most neurons of a class.
 const MOST: usize = 10_000;
@@ -149,7 +149,7 @@ impl Experiment for Continual {
         true
     }
 
-    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Value> {
+    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Outcome> {
         let Some(data) = data else {
             return Err(Error::invalid("data", "learn", "images", "none"));
         };
@@ -180,7 +180,7 @@ impl Experiment for Continual {
                 "backprop": backprop.0[task],
             }))?;
         }
-        Ok(json!({
+        let line = json!({
             "metric": local.average(),
             "metric_name": "average_accuracy",
             "accuracy": local.average(),
@@ -190,7 +190,11 @@ impl Experiment for Continual {
             "backprop_forgetting": backprop.forgetting(),
             "backprop_backward_transfer": backprop.backward_transfer(),
             "neurons": layer.len(),
-        }))
+        });
+        Ok(Outcome {
+            line,
+            learned: layer.tensors(),
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Supervised prototypes: of those of a class the nearest wins, and it alone moves.
 
+use crate::Tensor;
+
 /// A layer of prototypes that grows: an online mean for each, as in k-means, one set of them for each class.
 ///
 /// No membrane and no time: the potential of a neuron is `sum w x` less its threshold, `sum w^2 / 2`, so that the largest is
@@ -26,6 +28,17 @@ impl Prototypes {
             wins: Vec::new(),
             classes: Vec::new(),
         }
+    }
+
+    /// What is learned: weights `[neurons, inputs]`, and the class of each neuron.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let (n, inputs) = (self.len(), self.weights.len() / self.room.max(1));
+        let neuron = |j: usize| (0..inputs).map(move |i| self.weights[i * self.room + j]);
+        let classes = self.classes.iter().map(|&c| c as f32).collect();
+        vec![
+            Tensor::new("weights", &[n, inputs], (0..n).flat_map(neuron).collect()),
+            Tensor::new("classes", &[n], classes),
+        ]
     }
 
     /// Number of neurons.

@@ -2,6 +2,7 @@
 
 use super::DiehlCook;
 use super::input::Spikes;
+use crate::Tensor;
 use crate::stdp::{Pair, Rule, scale};
 use cortado_base::rng::{Purpose, Rng};
 
@@ -67,6 +68,17 @@ impl Layer {
             theta: vec![of.theta.start; of.neurons],
             changed: vec![true; of.neurons],
         }
+    }
+
+    /// What is learned: weights `[inputs, neurons]`, and what thresholds have risen by, in volts.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let n = self.theta.len();
+        let theta = self.theta.iter().map(|&t| t as f32).collect();
+        let shape = [self.weights.len() / n.max(1), n];
+        vec![
+            Tensor::new("weights", &shape, self.weights.clone()),
+            Tensor::new("theta", &[n], theta),
+        ]
     }
 
     /// Scales the weights into each neuron to their sum.

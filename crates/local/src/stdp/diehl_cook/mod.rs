@@ -6,7 +6,7 @@ mod vote;
 
 use super::{AdaptiveThreshold, Pair, Pairing, Rule};
 use crate::range::{ANY, NOT_NEGATIVE, fits, within};
-use crate::{Data, Error, Experiment, Log, Result, Set};
+use crate::{Data, Error, Experiment, Log, Outcome, Result, Set};
 use cortado_base::rng::{Purpose, Rng};
 use input::{Kind, Spikes, stream};
 use layer::{Layer, Neurons};
@@ -314,7 +314,7 @@ impl Experiment for DiehlCook {
         true
     }
 
-    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Value> {
+    fn run(&self, seed: u64, data: Option<&Data<'_>>, log: Log<'_>) -> Result<Outcome> {
         let Some(data) = data else {
             return Err(Error::invalid("data", "learn", "images", "none"));
         };
@@ -376,7 +376,7 @@ impl Experiment for DiehlCook {
         };
         let told: Vec<[(u32, usize); 2]> = seen.map(votes).collect();
         let accuracy = share(told.iter().map(|t| t[0]));
-        Ok(json!({
+        let line = json!({
             "metric": accuracy,
             "metric_name": "accuracy",
             "accuracy": accuracy,
@@ -384,6 +384,10 @@ impl Experiment for DiehlCook {
             "spikes_per_image": last["spikes_per_image"],
             "silent": last["silent"],
             "theta_spread": last["theta_spread"],
-        }))
+        });
+        Ok(Outcome {
+            line,
+            learned: layer.tensors(),
+        })
     }
 }
