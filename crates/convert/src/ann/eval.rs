@@ -62,16 +62,19 @@ impl Ann {
         let layers: Vec<_> = self.layers.iter().map(|l| Ready::new(self, l)).collect();
         let fresh = || sizes.clone().map(|n| vec![R::ZERO; n]).collect::<Vec<_>>();
         let run = |values: &mut Vec<Vec<R>>, (i, sample): (usize, &[R])| {
-            R::vectorize(|| {
-                for (at, layer) in layers.iter().enumerate() {
-                    let (before, rest) = values.split_at_mut(at);
-                    let input = |from: Source| match from {
-                        Source::Input => sample,
-                        Source::Layer(j) => &before[j],
-                    };
-                    layer.run(input, &mut rest[0]);
-                }
-            });
+            R::vectorize(
+                #[inline(always)]
+                || {
+                    for (at, layer) in layers.iter().enumerate() {
+                        let (before, rest) = values.split_at_mut(at);
+                        let input = |from: Source| match from {
+                            Source::Input => sample,
+                            Source::Layer(j) => &before[j],
+                        };
+                        layer.run(input, &mut rest[0]);
+                    }
+                },
+            );
             see(i, values)
         };
         let samples = samples.par_chunks_exact(size).enumerate();

@@ -175,16 +175,19 @@ impl Conv {
         } else {
             steps
         };
-        let channels = self.output[0];
+        // What each row starts from.
+        let mut start = std::mem::take(&mut out.scratch.row);
+        start.clear();
+        start.resize(out.row, R::ZERO);
+        if let Some(bias) = bias {
+            let size: usize = self.output.iter().product();
+            let pixels = start[..size].chunks_exact_mut(self.output[0]);
+            pixels.for_each(|p| p.copy_from_slice(bias));
+        }
         for t in steps {
             for b in 0..out.samples {
                 let out = out.out(b, t);
-                out.fill(R::ZERO);
-                if let Some(bias) = bias {
-                    let size: usize = self.output.iter().product();
-                    let pixels = out[..size].chunks_exact_mut(channels);
-                    pixels.for_each(|p| p.copy_from_slice(bias));
-                }
+                out.copy_from_slice(&start);
                 R::vectorize(
                     #[inline(always)]
                     || {
@@ -193,12 +196,18 @@ impl Conv {
                                 self.scatter(i as usize, None, weights, out);
                             }
                         } else {
-                            source.nonzeros(b, t, |i, v| self.scatter(i, Some(v), weights, out));
+                            source.nonzeros(
+                                b,
+                                t,
+                                #[inline(always)]
+                                |i, v| self.scatter(i, Some(v), weights, out),
+                            );
                         }
                     },
                 );
             }
         }
+        out.scratch.row = start;
     }
 
     /// Adds the gradient of the kernel; source and error are of the same steps.
@@ -222,7 +231,12 @@ impl Conv {
                                 self.gather(i as usize, None, error, gradient);
                             }
                         } else {
-                            source.nonzeros(b, t, |i, v| self.gather(i, Some(v), error, gradient));
+                            source.nonzeros(
+                                b,
+                                t,
+                                #[inline(always)]
+                                |i, v| self.gather(i, Some(v), error, gradient),
+                            );
                         }
                     },
                 );
