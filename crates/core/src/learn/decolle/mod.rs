@@ -173,9 +173,7 @@ impl<R: Lanes> Workspace<R> {
         step: Option<u64>,
     ) -> Result<BatchReport> {
         let (batch, steps) = input.extent();
-        input.check(net)?;
-        objective.loss.check(net, (batch, steps), targets)?;
-        online::check(objective)?;
+        online::check(net, input, targets, objective)?;
         local.check(steps, targets)?;
         if objective.rates.is_some() {
             let expected = "none: rates are known after the last step";
@@ -184,7 +182,7 @@ impl<R: Lanes> Workspace<R> {
         let mut pass = Pass::new(net, false);
         pass.step = step.unwrap_or(0);
         let plan = Plan::new(&pass, local.scale)?;
-        pass.keep = plan.inner().iter().map(|l| l.node).collect();
+        pass.keep = plan.inner().iter().map(|l| l.cells.node).collect();
         let job = Job {
             pass: &pass,
             plan: &plan,
@@ -254,7 +252,7 @@ pub fn readouts<R: Lanes>(
         samples.filter_map(|s| s.right.get(l)).sum()
     };
     let layers = plan.inner().iter().enumerate();
-    let named = layers.map(|(l, layer)| (net.nodes[layer.node].name.clone(), right(l)));
+    let named = layers.map(|(l, layer)| (net.nodes[layer.cells.node].name.clone(), right(l)));
     Ok(named.collect())
 }
 
@@ -279,13 +277,13 @@ pub fn readouts<R: Lanes>(
 pub fn readout<R: Lanes>(net: &Network<R>, name: &str, local: &Local) -> Result<Vec<R>> {
     let pass = Pass::new(net, false);
     let plan = Plan::new(&pass, local.scale)?;
-    let named = |l: &&plan::Layer<'_, R>| net.nodes[l.node].name == name;
+    let named = |l: &&plan::Layer<'_, R>| net.nodes[l.cells.node].name == name;
     let found = plan.inner().iter().find(named);
     let Some((layer, g)) = found.and_then(|l| Some((l, l.readout.as_ref()?))) else {
         let expected = "a population before the network's readout";
         return Err(Error::invalid("readout", name, expected, "another"));
     };
-    let (places, outputs) = (net.nodes[layer.node].shape.inverse(), net.outputs());
+    let (places, outputs) = (net.nodes[layer.cells.node].shape.inverse(), net.outputs());
     let row = |k| places.iter().map(move |&p| g[p as usize * outputs + k]);
     Ok((0..outputs).flat_map(row).collect())
 }

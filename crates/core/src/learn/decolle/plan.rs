@@ -1,9 +1,9 @@
 //! A network as its layers see it: each population, the weights into it, and its readout.
 
 use crate::Result;
-use crate::learn::online::{Filter, alike, refuse};
-use crate::network::{Op, Population};
-use crate::neuron::{Lanes, Output};
+use crate::learn::online::{Cells, Filter, populations, refuse};
+use crate::network::Op;
+use crate::neuron::Lanes;
 use crate::num::Aligned;
 use crate::rng::{Purpose, Rng};
 use crate::sim::Pass;
@@ -15,26 +15,12 @@ pub(super) struct Plan<'n, R: Lanes> {
     pub dropouts: Vec<usize>,
 }
 
-/// A population and what leads to it.
+/// A population and how it learns.
 pub(super) struct Layer<'n, R: Lanes> {
-    pub node: usize,
-    pub op: &'n Population<R>,
-    pub ways: Vec<Way>,
+    pub cells: Cells<'n, R>,
     pub filter: Filter<R>,
     /// Its fixed readout, `[neurons][outputs]`; none of the network's readout.
     pub readout: Option<Aligned<R>>,
-}
-
-/// Weights into a population.
-#[derive(Clone, Copy)]
-pub(super) struct Way {
-    /// The node of the weights, and the node whose spikes they weigh.
-    pub node: usize,
-    pub from: usize,
-    pub delay: usize,
-    /// Where their numbers stand.
-    pub weight: usize,
-    pub bias: Option<usize>,
 }
 
 impl<'n, R: Lanes> Plan<'n, R> {
@@ -44,27 +30,29 @@ impl<'n, R: Lanes> Plan<'n, R> {
     /// A node that cannot learn like this.
     pub fn new(pass: &Pass<'n, R>, scale: f64) -> Result<Self> {
         let net = pass.net;
-        let (mut layers, mut dropouts) = (Vec::new(), Vec::new());
+        let mut dropouts = Vec::new();
         for node in net.stages.iter().flat_map(|s| s.nodes.iter().copied()) {
             match &net.nodes[node].op {
-                Op::Population(op) => layers.push(layer(pass, node, op, scale)?),
                 Op::Dropout(_) => dropouts.push(node),
                 Op::Norm(_) => return Err(refuse(&net.nodes[node], "no batch norm", "one")),
                 _ => {}
             }
         }
-        match layers.last_mut() {
-            Some(last) if last.op.output == Output::Membrane => last.readout = None,
-            _ => {
-                let expected = "li, cuba_li or i at the end";
-                return Err(refuse(net.readout(), expected, "another readout"));
-            }
+        let all = populations(pass)?;
+        if let Some(c) = all.iter().find(|c| !c.alike) {
+            let expected = "a model that is linear but for its spikes, reset by subtraction in the same step or not at all, the same for all neurons";
+            return Err(refuse(&net.nodes[c.node], expected, "another"));
         }
-        let inner = &layers[..layers.len() - 1];
-        if let Some(l) = inner.iter().find(|l| l.op.output != Output::Spikes) {
-            return Err(refuse(&net.nodes[l.node], "spikes", "a membrane handed on"));
-        }
-        Ok(Self { layers, dropouts })
+        let inner = all.len() - 1;
+        let layers = all.into_iter().enumerate().map(|(l, cells)| Layer {
+            filter: Filter::new(pass, cells.op),
+            readout: (l < inner).then(|| readout(pass, &cells, scale)),
+            cells,
+        });
+        Ok(Self {
+            layers: layers.collect(),
+            dropouts,
+        })
     }
 
     /// The layers before the network's readout.
@@ -73,58 +61,9 @@ impl<'n, R: Lanes> Plan<'n, R> {
     }
 }
 
-fn layer<'n, R: Lanes>(
-    pass: &Pass<'n, R>,
-    node: usize,
-    op: &'n Population<R>,
-    scale: f64,
-) -> Result<Layer<'n, R>> {
-    let net = pass.net;
-    let here = &net.nodes[node];
-    if op.trained {
-        let expected = "parameters that are not trained";
-        return Err(refuse(here, expected, "trained parameters"));
-    }
-    if !alike(pass, op) {
-        let expected = "a model that is linear but for its spikes, reset by subtraction in the same step or not at all, the same for all neurons";
-        return Err(refuse(here, expected, "another"));
-    }
-    let mut ways = Vec::new();
-    for edge in &here.sources {
-        let place = &net.nodes[edge.node];
-        let (weight, bias, late) = match &place.op {
-            Op::Linear(l) => (l.weight, l.bias, l.delays.is_some()),
-            Op::Conv(c) => (c.weight, c.bias, false),
-            _ => {
-                let expected = "weights straight before a population";
-                return Err(refuse(here, expected, format!("'{}'", place.name)));
-            }
-        };
-        if late || edge.delay > 0 {
-            let expected = "delays of edges into the weights alone";
-            return Err(refuse(place, expected, "delays of or behind weights"));
-        }
-        let source = place.sources[0];
-        ways.push(Way {
-            node: edge.node,
-            from: source.node,
-            delay: source.delay,
-            weight,
-            bias,
-        });
-    }
-    Ok(Layer {
-        node,
-        op,
-        ways,
-        filter: Filter::new(pass, op),
-        readout: Some(readout(pass, node, op.n, scale)),
-    })
-}
-
 /// Drawn uniformly from `-scale / sqrt(n)` to `scale / sqrt(n)` under the seed of the network.
-fn readout<R: Lanes>(pass: &Pass<'_, R>, node: usize, n: usize, scale: f64) -> Aligned<R> {
-    let net = pass.net;
+fn readout<R: Lanes>(pass: &Pass<'_, R>, cells: &Cells<'_, R>, scale: f64) -> Aligned<R> {
+    let (net, node, n) = (pass.net, cells.node, cells.op.n);
     let mut rng = Rng::new(net.seed, node as u32, Purpose::Feedback, 0);
     let most = scale / (n as f64).sqrt();
     let mut g = Aligned::zeros(n * net.outputs());

@@ -1,11 +1,11 @@
 //! One sample: a few steps forward, then what each layer learns from them, then the next few.
 
 use super::Local;
-use super::plan::{Layer, Plan, Way};
+use super::plan::{Layer, Plan};
 use super::trace::Trace;
 use crate::kernel::{Layout, TILE, View, padded, tangent_rows};
 use crate::learn::loss::{Wanted, decision};
-use crate::learn::online::{self, CHUNK, span};
+use crate::learn::online::{self, CHUNK, Way, span};
 use crate::learn::{BatchReport, Objective, Scores, Targets};
 use crate::network::{Network, Op};
 use crate::neuron::Lanes;
@@ -91,7 +91,7 @@ impl<'a, R: Lanes> online::Sample<R, Job<'a, R>> for Sample<R> {
             report.spikes += spikes;
             report.synops += synops;
             for (memory, layer) in self.layers.iter_mut().zip(&plan.layers) {
-                memory.error.resize(range.len() * padded(layer.op.n));
+                memory.error.resize(range.len() * padded(layer.cells.op.n));
                 for t in range.clone() {
                     let Some(wanted) = job.targets.in_step(b, t) else {
                         continue;
@@ -130,7 +130,7 @@ impl<R: Lanes> Sample<R> {
         let all = &job.plan.layers;
         self.layers.resize_with(all.len(), Memory::default);
         for (memory, layer) in self.layers.iter_mut().zip(all) {
-            let (op, outputs) = (layer.op, net.outputs());
+            let (op, outputs) = (layer.cells.op, net.outputs());
             memory.state.clear();
             memory.state.extend_from_slice(&op.rest);
             let tangent = tangent_rows(op.states) * TILE;
@@ -145,10 +145,11 @@ impl<R: Lanes> Sample<R> {
                 None => Some(Scores::new(job.objective.loss, outputs)),
                 Some(_) => None,
             };
-            memory.traces.resize_with(layer.ways.len(), Trace::default);
-            for (trace, way) in memory.traces.iter_mut().zip(&layer.ways) {
-                let width = padded(net.nodes[way.from].shape.size());
-                trace.begin(&layer.filter, width);
+            memory
+                .traces
+                .resize_with(layer.cells.ways.len(), Trace::default);
+            for (trace, way) in memory.traces.iter_mut().zip(&layer.cells.ways) {
+                trace.begin(&layer.filter, padded(way.inputs));
             }
         }
     }
@@ -165,7 +166,7 @@ impl<R: Lanes> Memory<R> {
         wanted: Wanted<'_>,
     ) -> f64 {
         let (outputs, steps) = (self.y.len(), job.input.extent().1);
-        let signal = block.slots[layer.node].signal(0);
+        let signal = block.slots[layer.cells.node].signal(0);
         match &layer.readout {
             None => signal.expand(0, here, &mut self.y),
             Some(g) => {
@@ -203,7 +204,7 @@ impl<R: Lanes> Memory<R> {
 
     /// The error of the gap of each neuron in a step.
     fn linearise(&mut self, job: &Job<'_, R>, block: &Block<R>, layer: &Layer<'_, R>, t: usize) {
-        let (op, s, outputs) = (layer.op, layer.op.states, self.y.len());
+        let (op, s, outputs) = (layer.cells.op, layer.cells.op.states, self.y.len());
         let share = 1.0 / job.batch as f64;
         let wrong = self.wrong.iter().map(|&e| R::of(e * share));
         let row = &mut self.error[t * padded(op.n)..][..padded(op.n)];
@@ -217,7 +218,7 @@ impl<R: Lanes> Memory<R> {
         for (r, g) in self.signal.iter_mut().zip(g.chunks_exact(outputs)) {
             *r = g.iter().zip(&self.y).fold(R::ZERO, |s, (&g, &e)| s + g * e);
         }
-        let tape = job.pass.states(block, layer.node, 0);
+        let tape = job.pass.states(block, layer.cells.node, 0);
         let (at, factor) = layer.filter.slope();
         let each = row
             .chunks_exact_mut(TILE)
@@ -243,8 +244,8 @@ impl<R: Lanes> Memory<R> {
         steps: usize,
         into: &mut Totals<R>,
     ) {
-        let row = padded(layer.op.n);
-        for (trace, way) in self.traces.iter_mut().zip(&layer.ways) {
+        let row = padded(layer.cells.op.n);
+        for (trace, way) in self.traces.iter_mut().zip(&layer.cells.ways) {
             let source = block.slots[way.from].signal(way.delay);
             let pulse = !job.pass.current(&block.slots, way.node);
             trace.follow(&layer.filter, &source, (usize::from(pulse), steps));

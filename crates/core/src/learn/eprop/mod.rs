@@ -26,7 +26,7 @@ mod plan;
 mod sample;
 mod trace;
 
-use super::online::{self, Group, refuse};
+use super::online::{self, Cells, Group, refuse};
 use super::{BatchReport, Objective, Targets};
 use crate::kernel::padded;
 use crate::network::{Network, Op};
@@ -133,14 +133,12 @@ impl<R: Lanes> Workspace<R> {
         objective: &Objective,
         rule: Rule<'_>,
     ) -> Result<BatchReport> {
-        let (batch, steps) = input.extent();
-        input.check(net)?;
+        let batch = input.extent().0;
         let targets = targets.into();
-        objective.loss.check(net, (batch, steps), &targets)?;
-        online::check(objective)?;
+        online::check(net, input, &targets, objective)?;
         let mut pass = Pass::new(net, false);
         let plan = Plan::new(&pass)?;
-        let inner = &plan.populations[..plan.populations.len() - 1];
+        let inner = plan.inner();
         pass.keep = inner.iter().map(|p| p.node).collect();
         if let Rule::Eprop(options, _) = rule
             && options.feedback != Feedback::Symmetric
@@ -185,7 +183,7 @@ impl<R: Lanes> Workspace<R> {
     pub fn set_feedback(&mut self, net: &Network<R>, name: &str, values: &[R]) -> Result<()> {
         let pass = Pass::new(net, false);
         let plan = Plan::new(&pass)?;
-        let inner = &plan.populations[..plan.populations.len() - 1];
+        let inner = plan.inner();
         let Some(p) = inner.iter().position(|p| net.nodes[p.node].name == name) else {
             let expected = "a population before the readout";
             return Err(Error::invalid("feedback", name, expected, "another"));
@@ -206,7 +204,7 @@ impl<R: Lanes> Workspace<R> {
 
     /// Draws what has not been drawn.
     fn draw(&mut self, net: &Network<R>, plan: &Plan<'_, R>) {
-        let inner = &plan.populations[..plan.populations.len() - 1];
+        let inner = plan.inner();
         if self.random.len() == inner.len() {
             return;
         }
@@ -241,7 +239,7 @@ fn means<'s, R: Lanes>(
     if let Some((readout, inner)) = plan.populations.split_last()
         && weights
     {
-        let alone = |p: &&plan::Cells<'_, R>| readout.ways.iter().all(|w| w.from != p.node);
+        let alone = |p: &&Cells<'_, R>| readout.ways.iter().all(|w| w.from != p.node);
         if let Some(p) = inner.iter().find(alone) {
             let expected = "weights to the readout, or the feedback random";
             return Err(refuse(&net.nodes[p.node], expected, "none"));

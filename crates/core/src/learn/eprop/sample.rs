@@ -1,11 +1,11 @@
 //! One sample, online: a few steps forward, then their traces, then the next few.
 
 use super::Means;
-use super::plan::{Cells, Plan};
+use super::plan::Plan;
 use super::trace::{Form, Step, Traces};
 use crate::kernel::{TILE, padded, tangent_rows};
 use crate::learn::loss::decision;
-use crate::learn::online::{self, CHUNK, port, span};
+use crate::learn::online::{self, CHUNK, Cells, port, span};
 use crate::learn::{BatchReport, Objective, Scores, Targets};
 use crate::network::Network;
 use crate::neuron::Lanes;
@@ -272,12 +272,7 @@ impl<R: Lanes> Sample<R> {
             return 0.0;
         };
         let mut sum = 0.0;
-        let inner = job.plan.populations.len() - 1;
-        for (memory, cells) in self
-            .populations
-            .iter_mut()
-            .zip(&job.plan.populations[..inner])
-        {
+        for (memory, cells) in self.populations.iter_mut().zip(job.plan.inner()) {
             let n = cells.op.n;
             memory.signal.fill(R::ZERO);
             for (j, &count) in memory.counts.iter().enumerate() {

@@ -1,8 +1,7 @@
 //! Eligibility traces of the weights into a population, for one sample.
 
-use super::plan::Way;
 use crate::kernel::{Lane, TILE};
-use crate::learn::online::{Filter, port};
+use crate::learn::online::{Filter, Way, port};
 use crate::neuron::Lanes;
 use crate::num::{Aligned, Float};
 use crate::sim::{Signal, Totals};

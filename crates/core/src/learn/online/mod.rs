@@ -1,14 +1,18 @@
 //! What rules that learn online have in common: populations as linear maps from step to step, and samples of a batch in groups.
 
+mod cells;
 mod linear;
 
-pub(super) use linear::{Filter, alike, port, span};
+pub(super) use cells::{Cells, Way, populations};
+pub(super) use linear::{Filter, port, span};
 
-use super::{BatchReport, Objective};
+use super::{BatchReport, Objective, Targets};
 use crate::network::{Network, Node};
 use crate::neuron::Lanes;
 use crate::sim::Totals;
+use crate::sim::clock::Input;
 use crate::{Error, Result};
+use linear::alike;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -21,8 +25,15 @@ pub(super) fn refuse<R: Lanes>(node: &Node<R>, expected: &str, got: impl ToStrin
     Error::invalid("node", place, expected, got)
 }
 
-/// Refuses what no such rule can make small.
-pub(super) fn check(objective: &Objective) -> Result<()> {
+/// Refuses what no such rule can make small, and a batch that does not fit the network.
+pub(super) fn check<R: Lanes>(
+    net: &Network<R>,
+    input: &Input<R>,
+    targets: &Targets<'_>,
+    objective: &Objective,
+) -> Result<()> {
+    input.check(net)?;
+    objective.loss.check(net, input.extent(), targets)?;
     let place = "training online";
     if !objective.loss.by_steps() {
         let expected = "step_cross_entropy, last_cross_entropy or squared_error";
