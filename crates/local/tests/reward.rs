@@ -270,6 +270,20 @@ fn seeds_side_by_side_are_the_seeds_one_by_one_for_any_number_of_threads() {
     }
 }
 
+/// Of two neurons half of the seeds would draw a synapse of the first onto itself, which can earn nothing.
+#[test]
+fn the_rewarded_synapse_ends_at_another_neuron() {
+    let pair = DistalReward {
+        excitatory: 2,
+        inhibitory: 0,
+        synapses: 1,
+        ..small(16)
+    };
+    let rewards = &lines(&pair, 0, 2)[0]["rewards"];
+    let each = rewards.as_array().unwrap().iter();
+    assert!(each.into_iter().all(|r| r.as_u64() > Some(0)), "{rewards}");
+}
+
 /// A seed has got there in the first minute in which its weight has risen and the others have not; later minutes keep that.
 #[test]
 fn a_seed_that_has_got_there_stays_counted() {
@@ -345,6 +359,10 @@ fn a_setting_of_distal_reward_that_makes_no_sense_is_refused_by_name() {
         (
             said(&|e| e.excitatory = usize::MAX),
             "distal_reward at excitatory, synapses: expected from 1 to 2^20, got 18446744073709551615, 8",
+        ),
+        (
+            said(&|e| (e.excitatory, e.inhibitory) = (1, 0)),
+            "distal_reward at excitatory, inhibitory: expected 2 neurons, got 1",
         ),
         (
             said(&|e| (e.seeds, e.excitatory, e.synapses) = (1000, 10_000, 100)),

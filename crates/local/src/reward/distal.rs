@@ -81,6 +81,9 @@ impl DistalReward {
             let got = format!("{}, {}", self.excitatory, self.synapses);
             return wrong("excitatory, synapses", "from 1 to 2^20", got);
         }
+        if neurons < 2 {
+            return wrong("excitatory, inhibitory", "2 neurons", neurons.to_string());
+        }
         if self.synapses > 1 << 14 {
             return wrong("synapses", "at most 2^14", self.synapses.to_string());
         }
@@ -150,6 +153,10 @@ impl<'a> World<'a> {
             }
         }
         list[0].2 = spec.synapse.low;
+        // Onto another neuron: one onto itself would never see its two spikes in order.
+        while list[0].1 == 0 {
+            list[0].1 = rng.below(n as u32);
+        }
         let fixed = (0..spec.inhibitory * spec.synapses)
             .map(|_| rng.below(spec.excitatory as u32))
             .collect();

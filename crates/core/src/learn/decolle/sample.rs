@@ -32,7 +32,7 @@ pub(super) struct Job<'a, R: Lanes> {
 pub(super) struct Sample<R> {
     block: Option<Block<R>>,
     layers: Vec<Memory<R>>,
-    /// By layer before the readout: samples that its readout classified rightly.
+    /// By layer before the readout: samples that its readout classified rightly where nothing learns.
     pub right: Vec<usize>,
 }
 
@@ -113,9 +113,11 @@ impl<'a, R: Lanes> online::Sample<R, Job<'a, R>> for Sample<R> {
             };
             if let Some((last, inner)) = self.layers.split_last() {
                 report.correct = usize::from(right(last));
-                self.right.resize(inner.len(), 0);
-                let each = self.right.iter_mut().zip(inner);
-                each.for_each(|(n, m)| *n += usize::from(right(m)));
+                if !job.learns {
+                    self.right.resize(inner.len(), 0);
+                    let each = self.right.iter_mut().zip(inner);
+                    each.for_each(|(n, m)| *n += usize::from(right(m)));
+                }
             }
         }
         self.block = Some(block);
