@@ -17,12 +17,13 @@ macro_rules! embedded {
 }
 
 /// The recipes that are built in.
-const RECIPES: [(&str, &str); 30] = embedded![
+const RECIPES: [(&str, &str); 31] = embedded![
     "digits",
     "digits-events",
     "events-decolle",
     "digits-ann",
     "digits-stdp",
+    "stdp-competition",
     "mnist-direct",
     "mnist-latency",
     "mnist-first-spike",

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub enum Learn {
+    /// Spike-timing-dependent plasticity of inputs that compete for neurons.
+    Stdp(Box<stdp::Competition>),
     /// Spike-timing-dependent plasticity of one layer of neurons that inhibit each other.
     DiehlCook(Box<stdp::DiehlCook>),
     /// Tasks one after the other, each seen once, for supervised prototypes.
@@ -31,6 +33,7 @@ impl Learn {
     /// The experiment.
     pub fn experiment(&self) -> &dyn Experiment {
         match self {
+            Self::Stdp(e) => e.as_ref(),
             Self::DiehlCook(e) => e.as_ref(),
             Self::Continual(e) => e,
             Self::DistalReward(e) => e,

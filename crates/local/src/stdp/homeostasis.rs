@@ -60,3 +60,31 @@ pub fn scale(weights: &mut [f32], neurons: usize, j: usize, sum: f32) {
         }
     }
 }
+
+/// As [`scale`] for the weights into one neuron, of which none may be above `max`: those that would be are set to it, and the others
+/// make up for what is missing.
+///
+/// Weights from 0 to `max`, and a sum that they can have; where all that are not 0 are at `max`, the sum is theirs.
+///
+/// ```
+/// let mut w = [1.0, 2.0, 5.0];
+/// cortado_local::stdp::scale_within(&mut w, 11.0, 6.0);
+/// assert_eq!(w, [5.0 / 3.0, 10.0 / 3.0, 6.0]);
+/// ```
+pub fn scale_within(weights: &mut [f64], sum: f64, max: f64) {
+    let total: f64 = weights.iter().sum();
+    let (mut factor, mut full) = (sum / total, 0);
+    loop {
+        let beyond = |w: &&f64| **w * factor > max;
+        let count = weights.iter().filter(beyond).count();
+        let rest: f64 = weights.iter().filter(|w| !beyond(w)).sum();
+        if count <= full || rest <= 0.0 {
+            break;
+        }
+        full = count;
+        factor = (sum - full as f64 * max) / rest;
+    }
+    for w in weights.iter_mut().filter(|w| **w > 0.0) {
+        *w = (*w * factor).min(max);
+    }
+}

@@ -1,5 +1,6 @@
 //! A projection whose weights learn from the spikes on both sides.
 
+use super::homeostasis::scale_within;
 use super::{Coincident, Rule};
 
 /// A trace decays by this many time constants, `e^-40`, before its unit is changed.
@@ -130,6 +131,16 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
         column.iter().map(move |tile| tile[j % LANES])
     }
 
+    /// Scales the weights of neuron `j` to a sum, within `max`: [`scale_within`].
+    pub(super) fn scale(&mut self, j: usize, sum: f64, max: f64) {
+        let mut column: Vec<f64> = self.column(j).collect();
+        scale_within(&mut column, sum, max);
+        let tiles = &mut self.tiles[j / LANES * self.inputs..];
+        for (tile, w) in tiles.iter_mut().zip(column) {
+            tile[j % LANES] = w;
+        }
+    }
+
     /// Room for what arrives at the neurons.
     pub fn arrivals(&self) -> Tiles {
         vec![[0.0; LANES]; self.neurons.div_ceil(LANES)]
@@ -144,11 +155,23 @@ impl<R: Rule<P, Q>, const P: usize, const Q: usize> Plastic<R, P, Q> {
     /// A spike of input `i` at `t` seconds: adds its weights, as they were when it came, to what arrives at the neurons.
     #[inline(always)]
     pub fn pre(&mut self, i: usize, t: f64, arrivals: &mut [[f64; LANES]]) {
+        self.pre_times(i, t, 1.0, arrivals);
+    }
+
+    /// As [`Plastic::pre`], where what arrives is the share `release` of the weights; the rule does not see it.
+    #[inline(always)]
+    pub(super) fn pre_times(
+        &mut self,
+        i: usize,
+        t: f64,
+        release: f64,
+        arrivals: &mut [[f64; LANES]],
+    ) {
         let (fx, fy) = (self.pre.factors(t), self.post.factors(t));
         let x = self.pre.read(i, &fx);
         for (b, sums) in arrivals.iter_mut().enumerate() {
             let tile = self.change_tile(b, i, &x, &fy);
-            *sums = std::array::from_fn(|j| sums[j] + tile[j]);
+            *sums = std::array::from_fn(|j| sums[j] + release * tile[j]);
         }
         self.pre.mark(i, &fx, |x| self.rule.pairing().mark(x));
     }
