@@ -46,7 +46,7 @@ pub fn progress(lines: &[Value]) -> Vec<Course> {
             all[i].add(&line[PART], x, &numbers);
         }
     }
-    all.retain(|c| !c.curves.is_empty());
+    all.retain(|c| c.curves.iter().any(|c| !c.points.is_empty()));
     all
 }
 
@@ -85,9 +85,6 @@ impl Course {
         self.numbers = self.numbers.max(numbers.len());
         let part = part.as_u64().map(|k| format!("{PART} {k}"));
         for (i, y) in numbers.iter().enumerate() {
-            let Some(y) = *y else {
-                continue;
-            };
             let which = (numbers.len() > 1).then(|| format!("[{i}]"));
             let name = match (&part, which) {
                 (Some(part), Some(which)) => format!("{part} {which}"),
@@ -95,14 +92,15 @@ impl Course {
                 (None, Some(which)) => which,
                 (None, None) => self.name.clone(),
             };
-            let room = self.curves.len() < CURVES;
-            match self.curves.iter_mut().find(|c| c.name == name) {
-                Some(curve) => curve.points.push([x, y]),
-                None if room => {
-                    let points = vec![[x, y]];
-                    self.curves.push(Curve { name, points });
-                }
-                None => {}
+            // A gap in a list has its curve too, so that each number has the same colour in all pictures.
+            let there = self.curves.iter().position(|c| c.name == name);
+            let k = there.unwrap_or(self.curves.len());
+            if there.is_none() && k < CURVES {
+                let points = Vec::new();
+                self.curves.push(Curve { name, points });
+            }
+            if let (Some(curve), Some(y)) = (self.curves.get_mut(k), *y) {
+                curve.points.push([x, y]);
             }
         }
     }
