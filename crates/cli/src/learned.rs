@@ -102,7 +102,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Learned>> {
         }
         let image = images.get(name).copied();
         if let Some(Image { axis, size: [h, w] }) = image
-            && (shape.len() != 2 || shape.get(axis).copied() != h.checked_mul(w))
+            && (shape.len() != 2 || axis > 1 || Some(shape[axis]) != h.checked_mul(w))
         {
             bail!("{name}: expected {h} x {w} numbers along axis {axis} of 2, got {shape:?}");
         }
