@@ -117,3 +117,33 @@ fn parse(bytes: &[u8]) -> Result<Vec<Learned>> {
     };
     names.into_iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_loaded_and_notes_that_do_not_fit_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = |inputs| Tensor {
+            name: "weights".into(),
+            shape: vec![6, 2],
+            values: (0..12u8).map(f32::from).collect(),
+            inputs,
+        };
+        save(folder.path(), &[weights(Some(0))], &[1, 2, 3]).unwrap();
+        let all = load(folder.path()).unwrap();
+        let image = all[0].image.unwrap();
+        assert_eq!((image.axis, image.size), (0, [2, 3]));
+        assert_eq!(all[0].shape, [6, 2]);
+        assert_eq!(all[0].values, (0..12u8).map(f64::from).collect::<Vec<_>>());
+        // Samples of two channels are no images.
+        save(folder.path(), &[weights(Some(0))], &[2, 1, 3]).unwrap();
+        assert!(load(folder.path()).unwrap()[0].image.is_none());
+        for (inputs, sample) in [(1, [1, 2, 3]), (2, [1, 2, 3]), (2, [1, usize::MAX, 2])] {
+            save(folder.path(), &[weights(Some(inputs))], &sample).unwrap();
+            let error = format!("{:#}", load(folder.path()).err().unwrap());
+            assert!(error.contains("weights: expected"), "{error}");
+        }
+    }
+}
