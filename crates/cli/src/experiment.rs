@@ -1,8 +1,8 @@
 //! An experiment under way: the network of a recipe, its test, and the folder that it leaves.
 
-use crate::local;
+use crate::kind::AnyRecipe;
 use crate::observe::Scene;
-use crate::recipe::{self, Detect, Form, Recipe};
+use crate::recipe::{Detect, Recipe};
 use crate::samples::{Data, Samples, batch, encode, presented, signals};
 use anyhow::{Context, Result, bail};
 use cortado::learn::{
@@ -10,6 +10,7 @@ use cortado::learn::{
 };
 use cortado::network::Network;
 use cortado_base::write_atomic;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -179,7 +180,12 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     /// A new folder: `path`, or the first of `runs/NAME-SEED-1`, `-2`, ... that is not there.
-    pub fn create(path: Option<&Path>, name: &str, seed: u64, recipe: &impl Form) -> Result<Self> {
+    pub fn create(
+        path: Option<&Path>,
+        name: &str,
+        seed: u64,
+        recipe: &impl Serialize,
+    ) -> Result<Self> {
         let stem = Path::new(name)
             .file_stem()
             .unwrap_or_default()
@@ -214,18 +220,23 @@ impl Folder {
     }
 
     /// The folder of a run that was there before, and its recipe.
-    pub fn open(path: &Path) -> Result<(Self, Recipe)> {
+    pub fn any(path: &Path) -> Result<(Self, AnyRecipe)> {
         let place = path.join("recipe.toml");
         let text = std::fs::read_to_string(&place)
             .with_context(|| format!("{} is no run: {}", path.display(), place.display()))?;
-        if local::is_local(&text) {
-            let path = path.display();
-            bail!(
-                "{path} is a run of a local rule: it has no network and no checkpoint; what it found stands in its metrics.jsonl"
-            );
-        }
-        let recipe = recipe::parse(&text, &[]).with_context(|| place.display().to_string())?;
+        let recipe = AnyRecipe::parse(&text, &[]).with_context(|| place.display().to_string())?;
         Ok((Self(path.to_path_buf()), recipe))
+    }
+
+    /// As [`Folder::any`], of a run with a network.
+    pub fn open(path: &Path) -> Result<(Self, Recipe)> {
+        match Self::any(path)? {
+            (folder, AnyRecipe::Network(recipe)) => Ok((folder, *recipe)),
+            (_, AnyRecipe::Local(_)) => bail!(
+                "{0} is a run of a local rule: it has no network and no checkpoint; `cortado report {0}` shows what it found",
+                path.display()
+            ),
+        }
     }
 
     /// Where it is.

@@ -1,16 +1,15 @@
 //! Recipes of local rules: a table `learn` in place of a network and its training.
 
 use crate::experiment::Folder;
-use crate::recipe::{self, Data, Form};
-use crate::stop;
+use crate::learned;
+use crate::recipe::{Data, Form};
+use crate::report;
+use crate::stop::{self, Stopped};
 use anyhow::{Context, Result, bail};
-use cortado_base::write_atomic;
-use cortado_local::{Learn, Outcome, Set, Tensor};
-use safetensors::tensor::{Dtype, TensorView};
+use cortado_local::{Learn, Outcome, Set};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 /// An experiment of a local rule.
@@ -30,19 +29,11 @@ pub struct Recipe {
 
 impl Form for Recipe {}
 
-/// Whether a recipe's text is of this kind.
-pub fn is_local(text: &str) -> bool {
-    let table = text.parse::<toml::Table>();
-    table.is_ok_and(|t| t.contains_key("learn"))
-}
-
-/// Runs a recipe into a new folder; the last line of its metrics.
+/// Carries a recipe out in its folder, from the start; the last line of its metrics.
 ///
 /// # Errors
-/// A recipe, data or settings that do not fit; files that cannot be written.
-pub fn run(name: &str, set: &[String], out: Option<&Path>, silent: bool) -> Result<Value> {
-    let recipe: Recipe =
-        recipe::parse(&recipe::text(name)?, set).with_context(|| format!("recipe '{name}'"))?;
+/// Data or settings that do not fit; files that cannot be written; [`Stopped`] when a signal came.
+pub fn run(recipe: &Recipe, folder: &Folder, silent: bool) -> Result<Value> {
     let experiment = recipe.learn.experiment();
     let split = match (&recipe.data, experiment.wants_data()) {
         (Some(data), true) => {
@@ -56,10 +47,11 @@ pub fn run(name: &str, set: &[String], out: Option<&Path>, silent: bool) -> Resu
             }
             Some(split)
         }
-        (None, true) => bail!("recipe '{name}': expected [data], got none"),
+        (None, true) => bail!("recipe: expected [data], got none"),
         _ => None,
     };
-    let folder = Folder::create(out, name, recipe.seed, &recipe)?;
+    // What a run that was cut has left.
+    folder.rewind(0)?;
     let data = split.as_ref().map(|s| cortado_local::Data {
         shape: &s.train.shape,
         classes: s.train.classes,
@@ -103,36 +95,21 @@ pub fn run(name: &str, set: &[String], out: Option<&Path>, silent: bool) -> Resu
     };
     let done = experiment.run(recipe.seed, data.as_ref(), &mut log);
     if let (Err(_), Some(signal)) = (&done, stop::signal()) {
-        let resume = None;
-        return Err(stop::Stopped { signal, resume }.into());
+        return Err(Stopped::local(signal).into());
     }
     let Outcome {
         line: mut result,
         learned,
     } = done?;
-    save(&folder, &learned)?;
+    let shape = split.as_ref().map_or(&[][..], |s| s.train.shape.as_slice());
+    learned::save(folder.path(), &learned, shape)?;
     result["seconds"] = json!(start.elapsed().as_secs_f64());
     result["threads"] = json!(rayon::current_num_threads());
     result["seed"] = json!(recipe.seed);
     result["run"] = json!(folder.path().display().to_string());
     folder.log(&result)?;
-    Ok(result)
-}
-
-/// Writes what was learned into the folder of the run, as `weights.safetensors`.
-fn save(folder: &Folder, learned: &[Tensor]) -> Result<()> {
-    let bytes: Vec<Vec<u8>> = learned
-        .iter()
-        .map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
-        .collect();
-    let mut views = Vec::new();
-    for (t, bytes) in learned.iter().zip(&bytes) {
-        views.push((
-            &t.name,
-            TensorView::new(Dtype::F32, t.shape.clone(), bytes)?,
-        ));
+    if let Err(e) = report::local(recipe, folder.path()) {
+        report::warn("anything", &e);
     }
-    let path = folder.path().join("weights.safetensors");
-    write_atomic(&path, &safetensors::serialize(views, None)?)?;
-    Ok(())
+    Ok(result)
 }

@@ -2,6 +2,8 @@
 
 mod commands;
 mod experiment;
+mod kind;
+mod learned;
 mod local;
 mod observe;
 mod recipe;

@@ -136,18 +136,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     RECIPES.iter().map(|r| r.0)
 }
 
-/// The recipe of that name, or in the file of that name if it ends in `.toml`, with `key=value` overrides.
+/// The text of the recipe of that name, or in the file of that name if it ends in `.toml`.
 ///
 /// # Errors
-/// An unknown recipe or key, with the nearest name; a value of the wrong type; a file that cannot be read.
-pub fn load(name: &str, set: &[String]) -> Result<Recipe> {
-    parse(&text(name)?, set).with_context(|| format!("recipe '{name}'"))
-}
-
-/// The text of a recipe, by its name or from its file.
-///
-/// # Errors
-/// As [`load`].
+/// An unknown recipe, with the nearest name; a file that cannot be read.
 pub fn text(name: &str) -> Result<String> {
     Ok(if name.ends_with(".toml") {
         std::fs::read_to_string(name).with_context(|| format!("recipe {name}"))?
@@ -163,10 +155,10 @@ pub fn text(name: &str) -> Result<String> {
     })
 }
 
-/// A recipe from its text.
+/// A recipe from its text, with `key=value` overrides.
 ///
 /// # Errors
-/// As [`load`].
+/// An unknown key, with the nearest name; a value of the wrong type.
 pub fn parse<T: Form>(text: &str, set: &[String]) -> Result<T> {
     let table: Table = text.parse()?;
     with(resolve(&Value::Table(table))?, set)
@@ -189,7 +181,7 @@ impl Recipe {
     /// The recipe with `key=value` overrides.
     ///
     /// # Errors
-    /// As [`load`].
+    /// As [`parse`].
     pub fn with(self, set: &[String]) -> Result<Self> {
         with(self, set)
     }
@@ -345,6 +337,10 @@ mod tests {
     use cortado::learn::Rule;
     use proptest::prelude::*;
     use proptest::sample::Index;
+
+    fn load(name: &str, set: &[String]) -> Result<Recipe> {
+        parse(&text(name)?, set)
+    }
 
     #[test]
     fn overrides_reach_every_level_and_keep_their_type() {

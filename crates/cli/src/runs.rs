@@ -1,8 +1,9 @@
 //! What runs have left, side by side.
 
 use crate::experiment::Folder;
-use crate::recipe::Recipe;
+use crate::kind::AnyRecipe;
 use anyhow::{Context, Result};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,19 +23,23 @@ pub fn metrics(run: &Path) -> Result<Vec<Value>> {
 /// The result of a run that is done.
 pub fn result(run: &Path) -> Result<Option<Value>> {
     let mut lines = metrics(run)?;
-    let last = lines.pop().filter(|l| l.get("metric").is_some());
-    Ok(last)
+    Ok(lines.pop().filter(is_result))
+}
+
+/// Whether a line of metrics is the last one: it alone names the folder of the run.
+pub fn is_result(line: &Value) -> bool {
+    line.get("run").is_some()
 }
 
 /// Whether a folder holds a run of that recipe.
 ///
 /// # Errors
 /// A run of another recipe, with the values that differ.
-pub fn matches(run: &Path, recipe: &Recipe) -> Result<bool> {
+pub fn matches(run: &Path, recipe: &AnyRecipe) -> Result<bool> {
     if !run.join("recipe.toml").exists() {
         return Ok(false);
     }
-    let there = flat(&Folder::open(run)?.1)?;
+    let there = flat(&Folder::any(run)?.1)?;
     let here = flat(recipe)?;
     let differ = differ(&[&there, &here]);
     if differ.is_empty() {
@@ -52,7 +57,7 @@ pub fn matches(run: &Path, recipe: &Recipe) -> Result<bool> {
 }
 
 /// All values of a recipe by their dotted keys, as `--set` takes them.
-pub fn flat(recipe: &Recipe) -> Result<BTreeMap<String, Value>> {
+pub fn flat(recipe: &impl Serialize) -> Result<BTreeMap<String, Value>> {
     let mut all = BTreeMap::new();
     walk("", &serde_json::to_value(recipe)?, &mut all);
     Ok(all)
@@ -129,9 +134,9 @@ mod tests {
 
     #[test]
     fn what_differs_has_the_key_that_set_takes() {
-        let a = crate::recipe::load("digits", &[]).unwrap();
+        let a = AnyRecipe::load("digits", &[]).unwrap();
         let set = ["network.nodes.fc1.n=32", "train.objective.truncate=3"].map(String::from);
-        let b = crate::recipe::load("digits", &set).unwrap();
+        let b = AnyRecipe::load("digits", &set).unwrap();
         let (a, b) = (flat(&a).unwrap(), flat(&b).unwrap());
         let d = differ(&[&a, &b]);
         let keys: Vec<&String> = d.keys().collect();

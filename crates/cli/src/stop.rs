@@ -53,7 +53,9 @@ pub fn signal() -> Option<i32> {
 pub struct Stopped {
     /// The signal.
     pub signal: i32,
-    /// How to go on from its checkpoint, as a command; none without one.
+    /// Whether it left a checkpoint.
+    pub checkpoint: bool,
+    /// How to go on, as a command; none if that is not possible.
     pub resume: Option<String>,
 }
 
@@ -66,7 +68,17 @@ impl Stopped {
         );
         Self {
             signal,
+            checkpoint: true,
             resume: Some(resume),
+        }
+    }
+
+    /// A run of a local rule.
+    pub fn local(signal: i32) -> Self {
+        Self {
+            signal,
+            checkpoint: false,
+            resume: None,
         }
     }
 }
@@ -87,12 +99,14 @@ impl fmt::Display for Stopped {
             _ => "SIGTERM",
         };
         match &self.resume {
-            Some(resume) => {
-                write!(
-                    f,
-                    "stopped by {name} with a checkpoint; `{resume}` goes on from there"
-                )
-            }
+            Some(resume) if self.checkpoint => write!(
+                f,
+                "stopped by {name} with a checkpoint; `{resume}` goes on from there"
+            ),
+            Some(resume) => write!(
+                f,
+                "stopped by {name}; a local rule leaves no checkpoint: `{resume}` begins its run again and goes on"
+            ),
             None => write!(
                 f,
                 "stopped by {name}; a local rule leaves no checkpoint to go on from"

@@ -1,6 +1,8 @@
 //! A training run from its recipe to its result, whoever asks for it.
 
 use crate::experiment::{self, Folder};
+use crate::kind::AnyRecipe;
+use crate::local;
 use crate::observe::Scene;
 use crate::recipe::Recipe;
 use crate::report;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 /// A training run to carry out.
 pub struct Training<'a> {
     /// What.
-    pub recipe: &'a Recipe,
+    pub recipe: &'a AnyRecipe,
     /// Where.
     pub folder: &'a Folder,
     /// Whether to go on from the checkpoint in the folder, if there is one.
@@ -33,7 +35,14 @@ impl Training<'_> {
     /// # Errors
     /// What training and files refuse; [`Stopped`] when a signal came: the batch under way is finished and saved.
     pub fn run(&self) -> Result<Value> {
-        let (recipe, folder) = (self.recipe, self.folder);
+        match self.recipe {
+            AnyRecipe::Network(recipe) => self.network(recipe),
+            AnyRecipe::Local(recipe) => local::run(recipe, self.folder, self.silent),
+        }
+    }
+
+    fn network(&self, recipe: &Recipe) -> Result<Value> {
+        let folder = self.folder;
         let start = Instant::now();
         let split = Data::load(recipe)?;
         let samples = split.train.len();
@@ -101,8 +110,13 @@ impl Training<'_> {
         Ok(result)
     }
 
-    fn stopped(&self, signal: i32) -> anyhow::Error {
-        Stopped::run(signal, self.folder.path().to_path_buf()).into()
+    /// What a signal makes of it.
+    pub fn stopped(&self, signal: i32) -> anyhow::Error {
+        let stopped = match self.recipe {
+            AnyRecipe::Network(_) => Stopped::run(signal, self.folder.path().to_path_buf()),
+            AnyRecipe::Local(_) => Stopped::local(signal),
+        };
+        stopped.into()
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// Row by row.
     pub values: Vec<f32>,
+    /// The axis along which there is a number for each value of a sample, if there is one.
+    pub inputs: Option<usize>,
 }
 
 impl Tensor {
@@ -96,6 +98,15 @@ impl Tensor {
             name: name.into(),
             shape: shape.to_vec(),
             values,
+            inputs: None,
+        }
+    }
+
+    /// The same, with a number for each value of a sample along that axis.
+    pub(crate) fn of_inputs(self, axis: usize) -> Self {
+        Self {
+            inputs: Some(axis),
+            ..self
         }
     }
 }

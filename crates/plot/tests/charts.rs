@@ -318,6 +318,42 @@ fn tiles_and_bars_hold_all_numbers() {
         .map(|n| number(n, "data-count"))
         .sum();
     assert_eq!(counted, 1000.0);
+    // Bars stand on either side of 0, unless nothing is negative.
+    for (data, span) in [(vec![-1.0, 4.0], [-4.0, 4.0]), (vec![1.0, 4.0], [0.0, 4.0])] {
+        let figure = chart(Values::Histogram { data }).draw(480.0).unwrap();
+        let doc = Document::parse(figure.svg()).unwrap();
+        let x = find(&doc, "panel", "w").attribute("data-x").unwrap();
+        assert!(x.starts_with(&format!("{} {} ", span[0], span[1])), "{x}");
+        let bars = all(&doc, "bar");
+        let full: Vec<bool> = bars
+            .iter()
+            .map(|b| number(*b, "data-count") > 0.0)
+            .collect();
+        // The bar of 1 is 15 of 61 from 0 to 4.
+        let low = if span[0] < 0.0 { 22 } else { 15 };
+        assert!(full[low] && full[60], "{full:?}");
+    }
+}
+
+#[test]
+fn a_curve_that_is_called_as_its_panel_has_no_legend() {
+    let chart = |name: &str| Curves {
+        title: String::new(),
+        along: "epoch".into(),
+        metrics: vec![Metric {
+            name: "loss".into(),
+            curves: vec![Curve {
+                name: name.into(),
+                points: vec![[1.0, 2.0], [2.0, 1.0]],
+            }],
+        }],
+    };
+    for (name, times) in [("loss", 1), ("test", 2)] {
+        let figure = chart(name).draw(480.0).unwrap();
+        let doc = Document::parse(figure.svg()).unwrap();
+        let said = texts(&doc).into_iter().filter(|t| t == "loss" || t == name);
+        assert_eq!(said.count(), times, "{name}");
+    }
 }
 
 #[test]

@@ -1,18 +1,19 @@
 //! `cortado compare`: runs side by side.
 
 use crate::experiment::Folder;
+use crate::kind::AnyRecipe;
 use crate::runs;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `cortado compare`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Keys of --json: runs, an array of objects with run (the folder), epochs, parameters, metric, metric_name, loss, \
-spikes_per_sample, synops_per_sample, seconds and what else its result holds (null where a run is not done); differ, an \
+spikes_per_sample, synops_per_sample, seconds and what else its result holds (null where a run has none yet, or no such thing); differ, an \
 object from each key of the recipes whose values are not all the same to the values in the order of the runs.")]
 pub struct Args {
     /// Folders of runs
@@ -39,9 +40,9 @@ const FIRST: [&str; 8] = [
 pub fn run(args: &Args) -> Result<()> {
     let (mut results, mut recipes) = (Vec::new(), Vec::new());
     for path in &args.runs {
-        let (folder, recipe) = Folder::open(path)?;
+        let (folder, recipe) = Folder::any(path)?;
         recipes.push(runs::flat(&recipe)?);
-        results.push(outcome(path, &folder)?);
+        results.push(outcome(&folder, &recipe)?);
     }
     let recipes: Vec<&BTreeMap<String, Value>> = recipes.iter().collect();
     let differ = runs::differ(&recipes);
@@ -65,9 +66,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// A run's result, or how far it has come.
-fn outcome(path: &Path, folder: &Folder) -> Result<Value> {
+fn outcome(folder: &Folder, recipe: &AnyRecipe) -> Result<Value> {
+    let path = folder.path();
     let lines = runs::metrics(path)?;
     let epochs = lines.iter().filter(|l| l.get("epoch").is_some()).count();
+    // A local rule has none.
+    let epochs = matches!(recipe, AnyRecipe::Network(_)).then_some(epochs);
     let mut value = runs::result(path)?.unwrap_or_else(|| json!({ "epochs": epochs }));
     value["run"] = json!(path.display().to_string());
     let parameters = match folder.checkpoint().exists() {
@@ -83,7 +87,7 @@ fn outcome(path: &Path, folder: &Folder) -> Result<Value> {
     Ok(value)
 }
 
-/// The keys of all results: the usual ones first, then the others, without those of the recipe.
+/// The keys that any result has: the usual ones first, then the others, without those of the recipe.
 fn keys(results: &[Value]) -> Vec<String> {
     let mut keys: Vec<String> = FIRST.map(String::from).to_vec();
     let objects = results.iter().filter_map(Value::as_object);
@@ -92,5 +96,6 @@ fn keys(results: &[Value]) -> Vec<String> {
             keys.push(key.clone());
         }
     }
+    keys.retain(|key| results.iter().any(|r| !r[key].is_null()));
     keys
 }

@@ -1,6 +1,7 @@
 //! `cortado recipes`: what is built in.
 
-use crate::{local, recipe};
+use crate::kind::AnyRecipe;
+use crate::recipe;
 use anyhow::Result;
 use std::io::Write;
 
@@ -8,13 +9,9 @@ use std::io::Write;
 pub fn run(json: bool) -> Result<()> {
     let (mut rows, mut out) = (Vec::new(), std::io::stdout());
     for name in recipe::names() {
-        let text = recipe::text(name)?;
-        let (about, data, epochs) = if local::is_local(&text) {
-            let r: local::Recipe = recipe::parse(&text, &[])?;
-            (r.about, r.data.map(|d| d.name), None)
-        } else {
-            let r: recipe::Recipe = recipe::parse(&text, &[])?;
-            (r.about, Some(r.data.name), Some(r.train.epochs))
+        let (about, data, epochs) = match AnyRecipe::load(name, &[])? {
+            AnyRecipe::Local(r) => (r.about, r.data.map(|d| d.name), None),
+            AnyRecipe::Network(r) => (r.about, Some(r.data.name), Some(r.train.epochs)),
         };
         rows.push(serde_json::json!({
             "name": name, "about": about, "data": data, "epochs": epochs,

@@ -1,6 +1,7 @@
 //! `cortado report`: the page of a run, written again.
 
-use crate::experiment::Trained;
+use crate::experiment::{Folder, Trained};
+use crate::kind::AnyRecipe;
 use crate::report;
 use anyhow::{Context, Result};
 use std::io::Write;
@@ -15,7 +16,12 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let run = Trained::open(&args.run, &[])?;
-    let path = report::write(&run.scene(), run.folder.path())?;
+    let path = match Folder::any(&args.run)? {
+        (folder, AnyRecipe::Local(recipe)) => report::local(&recipe, folder.path())?,
+        (_, AnyRecipe::Network(_)) => {
+            let run = Trained::open(&args.run, &[])?;
+            report::write(&run.scene(), run.folder.path())?
+        }
+    };
     writeln!(std::io::stdout(), "{}", path.display()).context("cannot write to stdout")
 }

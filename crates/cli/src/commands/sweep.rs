@@ -4,7 +4,7 @@ mod axis;
 mod table;
 
 use crate::experiment::Folder;
-use crate::recipe::{self, Recipe};
+use crate::kind::AnyRecipe;
 use crate::runs;
 use crate::stop::{self, CODES, Stopped};
 use crate::training::Training;
@@ -26,8 +26,8 @@ low..high:int:log, or a list v1,v2,...; --random says how many draws there are f
 --draw-seed, its number and its key alone, so that more draws keep those before.
 
 Each combination and seed is a run in a folder of its own, named by its values. The same command goes on where it was \
-stopped: runs that are done are not run again, a run that was cut goes on from its checkpoint, and a folder with runs of \
-another definition is refused. More values, draws or seeds may be added.
+stopped: runs that are done are not run again, a run that was cut goes on from its checkpoint, or, of a local rule, begins \
+again, and a folder with runs of another definition is refused. More values, draws or seeds may be added.
 
 The folder gets table.json and table.csv: a row for each combination, best first, with the values, run (number of runs), \
 failed, metric and metric_sd (mean and standard deviation over seeds), loss, spikes_per_sample, seconds, and the folders. \
@@ -72,12 +72,12 @@ pub struct Args {
 /// A combination: its values, and the run of each seed.
 struct Combination {
     values: Vec<(String, String)>,
-    runs: Vec<(String, Recipe)>,
+    runs: Vec<(String, AnyRecipe)>,
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let base = recipe::load(&args.recipe, &args.set)?;
+    let base = AnyRecipe::load(&args.recipe, &args.set)?;
     let all = combinations(args, &base)?;
     let stem = Path::new(&args.recipe).file_stem().unwrap_or_default();
     let name = format!("runs/sweep-{}", stem.to_string_lossy());
@@ -127,22 +127,19 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// One run: its result from before, or trained to its end.
-fn one(args: &Args, path: &Path, recipe: &Recipe) -> Result<Value> {
+fn one(args: &Args, path: &Path, recipe: &AnyRecipe) -> Result<Value> {
     let there = runs::matches(path, recipe)?;
     if let Some(result) = runs::result(path)?.filter(|_| there) {
         return Ok(result);
     }
     let folder = match there {
-        true => Folder::open(path)?.0,
+        true => Folder::any(path)?.0,
         false => {
             // A folder without a recipe is what a run leaves that was stopped at once.
             let _ = std::fs::remove_dir(path);
-            Folder::create(Some(path), &args.recipe, recipe.seed, recipe)?
+            Folder::create(Some(path), &args.recipe, recipe.seed(), recipe)?
         }
     };
-    if let Some(signal) = stop::signal() {
-        return Err(Stopped::run(signal, path.to_path_buf()).into());
-    }
     let training = Training {
         recipe,
         folder: &folder,
@@ -150,6 +147,9 @@ fn one(args: &Args, path: &Path, recipe: &Recipe) -> Result<Value> {
         checkpoint: args.checkpoint,
         silent: true,
     };
+    if let Some(signal) = stop::signal() {
+        return Err(training.stopped(signal));
+    }
     training.run()
 }
 
@@ -184,7 +184,7 @@ fn stopped(outcome: Result<Value>) -> anyhow::Error {
 }
 
 /// Every combination of the grid with every draw, each with its runs.
-fn combinations(args: &Args, base: &Recipe) -> Result<Vec<Combination>> {
+fn combinations(args: &Args, base: &AnyRecipe) -> Result<Vec<Combination>> {
     let grid: Vec<Axis> = args
         .grid
         .iter()
@@ -230,7 +230,7 @@ fn combinations(args: &Args, base: &Recipe) -> Result<Vec<Combination>> {
         all = all.iter().flat_map(with).collect();
     }
     let seeds = match args.seeds.is_empty() {
-        true => vec![base.seed],
+        true => vec![base.seed()],
         false => args.seeds.clone(),
     };
     all.into_iter()
@@ -245,7 +245,7 @@ fn combination(args: &Args, values: Vec<(String, String)>, seeds: &[u64]) -> Res
     for seed in seeds {
         let mut set = set.clone();
         set.push(format!("seed={seed}"));
-        runs.push((name(&values, *seed), recipe::load(&args.recipe, &set)?));
+        runs.push((name(&values, *seed), AnyRecipe::load(&args.recipe, &set)?));
     }
     Ok(Combination { values, runs })
 }

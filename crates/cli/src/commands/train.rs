@@ -1,8 +1,7 @@
 //! `cortado train`: a recipe from data to test accuracy.
 
 use crate::experiment::Folder;
-use crate::local;
-use crate::recipe;
+use crate::kind::AnyRecipe;
 use crate::stop::CODES;
 use crate::training::Training;
 use anyhow::{Context, Result};
@@ -40,18 +39,15 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let pool = super::pool(args.threads)?;
     pool.install(|| {
-        if let Some(name) = args.recipe.as_deref()
-            && local::is_local(&recipe::text(name)?)
-        {
-            let result = local::run(name, &args.set, args.out.as_deref(), args.json)?;
-            return writeln!(std::io::stdout(), "{result}").context("cannot write the result");
-        }
         let (folder, recipe) = match &args.resume {
-            Some(path) => Folder::open(path)?,
+            Some(path) => {
+                let (folder, recipe) = Folder::open(path)?;
+                (folder, AnyRecipe::Network(Box::new(recipe)))
+            }
             None => {
                 let name = args.recipe.as_deref().unwrap_or_default();
-                let recipe = recipe::load(name, &args.set)?;
-                let folder = Folder::create(args.out.as_deref(), name, recipe.seed, &recipe)?;
+                let recipe = AnyRecipe::load(name, &args.set)?;
+                let folder = Folder::create(args.out.as_deref(), name, recipe.seed(), &recipe)?;
                 (folder, recipe)
             }
         };

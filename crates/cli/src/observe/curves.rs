@@ -1,16 +1,17 @@
 //! Learning curves from the metrics of a run.
 
+use crate::runs::is_result;
 use anyhow::{Context, Result, bail};
 use cortado_plot::charts::{Curve, Curves, Metric};
 use serde_json::Value;
 use std::path::Path;
 
-/// The lines of a run's `metrics.jsonl`: one for each epoch, and the last result of the test if there is one.
+/// The lines of a run's `metrics.jsonl`, one for each epoch of a network, and the last result of the test if there is one.
 pub fn metrics(folder: &Path) -> Result<(Vec<Value>, Option<Value>)> {
     let path = folder.join("metrics.jsonl");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    let (mut epochs, mut result) = (Vec::new(), None);
+    let (mut lines, mut result) = (Vec::new(), None);
     for (i, line) in text
         .lines()
         .enumerate()
@@ -18,12 +19,12 @@ pub fn metrics(folder: &Path) -> Result<(Vec<Value>, Option<Value>)> {
     {
         let line: Value = serde_json::from_str(line)
             .with_context(|| format!("{}, line {}", path.display(), i + 1))?;
-        match line["epoch"].is_number() {
-            true => epochs.push(line),
-            false => result = Some(line),
+        match is_result(&line) {
+            true => result = Some(line),
+            false => lines.push(line),
         }
     }
-    Ok((epochs, result))
+    Ok((lines, result))
 }
 
 /// Loss and accuracy of training and test.

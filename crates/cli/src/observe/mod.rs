@@ -2,14 +2,16 @@
 
 pub mod cost;
 mod curves;
+mod progress;
 mod sample;
 mod survey;
 mod weights;
 
 pub use curves::{curves, metrics};
+pub use progress::{ALONG, Course, PART, progress};
 pub use sample::{raster, traces};
 pub use survey::Survey;
-pub use weights::{nodes as weighted, weights};
+pub use weights::{learned, nodes as weighted, weights};
 
 use crate::recipe::Recipe;
 use crate::samples::{self, Samples};

@@ -1,8 +1,9 @@
 //! Weights of a node as a picture that fits their number.
 
 use super::Scene;
+use crate::learned::{Image, Learned};
 use anyhow::{Result, bail};
-use cortado::network::{NodeKind, Param};
+use cortado::network::NodeKind;
 use cortado_plot::charts::{CELLS, Values, Weights};
 
 /// Tiles of one picture.
@@ -40,7 +41,7 @@ pub fn weights(scene: &Scene, node: Option<&str>) -> Result<Weights> {
     let [outputs, inputs] = [0, 1].map(|i| param.shape.get(i).copied().unwrap_or(1));
     let image = image(scene, name, inputs);
     let (what, values) = match (&param.shape[..], image) {
-        (&[_, _, h, w], _) => kernels(param, data, [h, w]),
+        (&[_, group, h, w], _) => kernels(data, group, [h, w]),
         (_, Some(size)) => fields(data, outputs, size),
         _ if data.len() <= CELLS => {
             let (rows, columns) = ("to neuron".into(), "from input".into());
@@ -63,6 +64,28 @@ pub fn weights(scene: &Scene, node: Option<&str>) -> Result<Weights> {
     })
 }
 
+/// What a local rule has learned, as a picture that fits its shape: images, or how often each value occurs.
+pub fn learned(tensor: &Learned) -> Weights {
+    let data = tensor.values.clone();
+    let (what, values) = match (&tensor.shape[..], tensor.image) {
+        (&[_, group, h, w], _) => kernels(data, group, [h, w]),
+        (&[inputs, outputs], Some(Image { axis: 0, size })) => {
+            let at = |k: usize| data[k % inputs * outputs + k / inputs];
+            fields((0..data.len()).map(at).collect(), outputs, size)
+        }
+        (&[outputs, _], Some(Image { size, .. })) => fields(data, outputs, size),
+        (sizes, _) => {
+            let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+            (sizes.join(" x "), Values::Histogram { data })
+        }
+    };
+    Weights {
+        title: format!("{}: {what}", tensor.name),
+        unit: String::new(),
+        values,
+    }
+}
+
 /// Height and width, if the node is the first with weights and takes an image of one channel.
 fn image(scene: &Scene, name: &str, inputs: usize) -> Option<[usize; 2]> {
     let mut nodes = scene.net.spec().nodes.iter();
@@ -76,11 +99,11 @@ fn image(scene: &Scene, name: &str, inputs: usize) -> Option<[usize; 2]> {
 }
 
 /// Kernels, one tile for each pair of channels.
-fn kernels(param: &Param<f32>, mut data: Vec<f64>, size: [usize; 2]) -> (String, Values) {
-    let [outputs, group] = [param.shape[0], param.shape[1]];
-    let all = outputs * group;
+fn kernels(mut data: Vec<f64>, group: usize, size: [usize; 2]) -> (String, Values) {
+    let each = size[0] * size[1];
+    let all = data.len() / each.max(1);
     let n = all.min(TILES);
-    data.truncate(n * size[0] * size[1]);
+    data.truncate(n * each);
     let name = |i: usize| match group {
         1 => format!("{i}"),
         _ => format!("{} from {}", i / group, i % group),

@@ -10,10 +10,9 @@ const SAMPLES: usize = 64;
 
 /// Operations, memory and energy of a sample, an ANN of the same shape in the next column.
 pub fn cost(r: &Report) -> Result<Option<String>> {
-    if r.scene.test.is_empty() {
+    let Some(scene) = r.scene.filter(|s| !s.test.is_empty()) else {
         return Ok(None);
-    }
-    let scene = r.scene;
+    };
     let section = measured::cost(scene, SAMPLES)?;
     let n = section.counts.samples;
     let words = format!(

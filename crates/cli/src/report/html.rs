@@ -65,6 +65,7 @@ pub fn short(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(s) => s.clone(),
+        Value::Array(a) => a.iter().map(short).collect::<Vec<_>>().join(", "),
         Value::Number(n) if n.is_f64() => {
             let v = n.as_f64().unwrap_or(0.0);
             let digits = match v.abs() {

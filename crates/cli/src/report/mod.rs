@@ -4,6 +4,7 @@ mod cost;
 mod html;
 mod sections;
 
+use crate::local;
 use crate::observe::{Scene, Survey, metrics};
 use anyhow::Result;
 use cortado_base::write_atomic;
@@ -17,35 +18,66 @@ const SAMPLES: usize = 1000;
 
 /// What sections are written from.
 pub struct Report<'a> {
-    /// The network and its data.
-    scene: &'a Scene<'a>,
+    /// What the recipe says that it does.
+    about: &'a str,
+    /// Seed of the run.
+    seed: u64,
+    /// The recipe as TOML.
+    recipe: String,
+    /// The network and its data; none of a local rule.
+    scene: Option<&'a Scene<'a>>,
     /// Folder of the run.
     folder: &'a Path,
-    /// One line for each epoch.
-    epochs: Vec<Value>,
+    /// The metrics on the way, one line for each epoch of a network.
+    lines: Vec<Value>,
     /// The result of the test, if there has been one.
     result: Option<Value>,
     /// What the network makes of test samples, if they have classes.
     survey: Option<Survey>,
 }
 
-/// Writes `report.html` into the folder of a run; where it is. A section that fails is left out with a warning on stderr.
+/// Writes `report.html` into the folder of a run with a network; where it is. A section that fails is left out with a warning on stderr.
 ///
 /// # Errors
 /// Metrics that cannot be read; a file that cannot be written.
 pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
-    let (epochs, result) = metrics(folder)?;
     let classes = scene.test.classes > 0 && !scene.test.is_empty();
     let survey = classes.then(|| Survey::new(scene, SAMPLES));
     let survey = survey.and_then(|s| s.map_err(|e| warn("the test samples", &e)).ok());
-    let report = Report {
-        scene,
+    let Scene { recipe, .. } = scene;
+    let (lines, result) = metrics(folder)?;
+    save(&Report {
+        about: &recipe.about,
+        seed: recipe.seed,
+        recipe: toml::to_string(recipe)?,
+        scene: Some(scene),
         folder,
-        epochs,
+        lines,
         result,
         survey,
-    };
-    let path = folder.join("report.html");
+    })
+}
+
+/// As [`write`], of a run of a local rule.
+///
+/// # Errors
+/// As [`write`].
+pub fn local(recipe: &local::Recipe, folder: &Path) -> Result<PathBuf> {
+    let (lines, result) = metrics(folder)?;
+    save(&Report {
+        about: &recipe.about,
+        seed: recipe.seed,
+        recipe: toml::to_string(recipe)?,
+        scene: None,
+        folder,
+        lines,
+        result,
+        survey: None,
+    })
+}
+
+fn save(report: &Report) -> Result<PathBuf> {
+    let path = report.folder.join("report.html");
     write_atomic(&path, report.html().as_bytes())?;
     Ok(path)
 }
@@ -57,7 +89,7 @@ pub fn warn(what: &str, e: &anyhow::Error) {
 
 impl Report<'_> {
     fn html(&self) -> String {
-        let title = escape(&self.scene.recipe.about);
+        let title = escape(self.about);
         let (mut nav, mut body) = (String::new(), String::new());
         for section in sections() {
             match (section.write)(self) {

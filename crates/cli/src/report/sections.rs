@@ -2,9 +2,12 @@
 
 use super::Report;
 use super::html::{code, escape, figure, figures, short, table};
-use crate::observe::{curves, raster, traces, weighted, weights};
+use crate::learned;
+use crate::observe::{
+    self, ALONG, Course, PART, curves, progress, raster, traces, weighted, weights,
+};
 use anyhow::Result;
-use cortado_plot::charts::Values;
+use cortado_plot::charts::{Values, Weights};
 use serde_json::Value;
 
 /// A section: where links find it, its title, and what writes it; `None` if it does not apply.
@@ -39,7 +42,7 @@ const SAMPLE: usize = 0;
 const NODES: usize = 4;
 
 /// Figures of the result: key, words, and the unit behind it.
-const CARDS: [(&str, &str, &str); 13] = [
+const CARDS: [(&str, &str, &str); 14] = [
     ("accuracy", "test accuracy", "%"),
     ("sensitivity", "sensitivity", "%"),
     ("precision", "precision", "%"),
@@ -49,6 +52,7 @@ const CARDS: [(&str, &str, &str); 13] = [
     ("missed", "missed", ""),
     ("extra", "extra", ""),
     ("spikes_per_sample", "spikes per sample", ""),
+    ("spikes_per_image", "spikes per image", ""),
     ("synops_per_sample", "synaptic operations per sample", ""),
     ("spikes_per_hour", "spikes per hour", ""),
     ("epochs", "epochs", ""),
@@ -82,10 +86,9 @@ fn result(r: &Report) -> Result<Option<String>> {
             (v, _) => card(&grouped(v), name),
         }
     }
-    card(
-        &grouped(&r.scene.net.parameters().into()),
-        "trained numbers",
-    );
+    if let Some(scene) = r.scene {
+        card(&grouped(&scene.net.parameters().into()), "trained numbers");
+    }
     Ok(Some(format!("<div class=\"cards\">\n{cards}</div>\n")))
 }
 
@@ -106,10 +109,13 @@ fn grouped(value: &Value) -> String {
 }
 
 fn learning(r: &Report) -> Result<Option<String>> {
-    if r.epochs.is_empty() {
+    if r.lines.is_empty() {
         return Ok(None);
     }
-    let mut chart = curves(r.folder, &r.scene.recipe.about)?;
+    if r.scene.is_none() {
+        return courses(&r.lines);
+    }
+    let mut chart = curves(r.folder, r.about)?;
     // The page says it already.
     chart.title.clear();
     let tested = chart.metrics.iter().any(|m| m.curves.len() > 1);
@@ -118,6 +124,13 @@ fn learning(r: &Report) -> Result<Option<String>> {
         false => "Means over an epoch in training.",
     };
     Ok(figures(&[figure(&chart, words)?]))
+}
+
+/// The metrics of a local rule, a picture for each.
+fn courses(lines: &[Value]) -> Result<Option<String>> {
+    let one = |c: &Course| figure(&c.chart(), &c.words());
+    let all: Vec<String> = progress(lines).iter().map(one).collect::<Result<_>>()?;
+    Ok(figures(&all))
 }
 
 fn decisions(r: &Report) -> Result<Option<String>> {
@@ -136,11 +149,11 @@ fn decisions(r: &Report) -> Result<Option<String>> {
 }
 
 fn sample(r: &Report) -> Result<Option<String>> {
-    if r.scene.test.is_empty() {
+    let Some(scene) = r.scene.filter(|s| !s.test.is_empty()) else {
         return Ok(None);
-    }
-    let spikes = raster(r.scene, SAMPLE)?;
-    let membranes = traces(r.scene, SAMPLE, None)?;
+    };
+    let spikes = raster(scene, SAMPLE)?;
+    let membranes = traces(scene, SAMPLE, None)?;
     Ok(figures(&[
         figure(
             &spikes,
@@ -154,27 +167,42 @@ fn sample(r: &Report) -> Result<Option<String>> {
 }
 
 fn all_weights(r: &Report) -> Result<Option<String>> {
-    let nodes = weighted(r.scene);
-    let one = |name: &String| {
-        let chart = weights(r.scene, Some(name))?;
-        match chart.values {
-            Values::Histogram { .. } => figure(&chart, "How many weights have which value."),
-            _ => figure(&chart, "Blue is negative, orange positive."),
+    let charts: Vec<Weights> = match r.scene {
+        Some(scene) => {
+            let nodes = weighted(scene).into_iter().take(NODES);
+            nodes
+                .map(|n| weights(scene, Some(&n)))
+                .collect::<Result<_>>()?
+        }
+        None => {
+            let all = learned::load(r.folder)?;
+            let drawn = all.iter().filter(|t| t.is_weights()).take(NODES);
+            drawn.map(observe::learned).collect()
         }
     };
-    let all: Vec<String> = nodes.iter().take(NODES).map(one).collect::<Result<_>>()?;
+    let one = |chart: &Weights| match chart.values {
+        Values::Histogram { .. } => figure(chart, "How many weights have which value."),
+        _ => figure(chart, "Blue is negative, orange positive."),
+    };
+    let all: Vec<String> = charts.iter().map(one).collect::<Result<_>>()?;
     Ok(figures(&all))
 }
 
 fn network(r: &Report) -> Result<Option<String>> {
-    let mut rows = r.scene.net.table().into_iter().map(|r| r.to_vec());
+    let Some(scene) = r.scene else {
+        return Ok(None);
+    };
+    let mut rows = scene.net.table().into_iter().map(|r| r.to_vec());
     let head = rows.next().unwrap_or_default();
     let words = "<p>MAC / step: multiplications with addition of a step if everything fired.</p>\n";
     Ok(Some(table(&head, &rows.collect::<Vec<_>>(), 4) + words))
 }
 
 fn convention(r: &Report) -> Result<Option<String>> {
-    let spec = r.scene.net.spec();
+    let Some(scene) = r.scene else {
+        return Ok(None);
+    };
+    let spec = scene.net.spec();
     let mut rows = vec![vec![
         "step".to_string(),
         format!("{} ms", short(&(1e3 * spec.dt).into())),
@@ -197,14 +225,21 @@ fn convention(r: &Report) -> Result<Option<String>> {
 }
 
 fn all_metrics(r: &Report) -> Result<Option<String>> {
-    let Some(Value::Object(first)) = r.epochs.first() else {
+    let objects = || r.lines.iter().filter_map(Value::as_object);
+    // What is counted comes first, the others as they stand in the file.
+    let counted = ["epoch", PART].into_iter().chain(ALONG);
+    let counted = counted.filter(|k| objects().any(|o| o.contains_key(*k)));
+    let mut head: Vec<String> = counted.map(String::from).collect();
+    for key in objects().flat_map(|o| o.keys()) {
+        if !head.contains(key) {
+            head.push(key.clone());
+        }
+    }
+    if head.is_empty() {
         return Ok(None);
-    };
-    // The epoch comes first, the others as they stand in the file.
-    let mut head: Vec<String> = vec!["epoch".into()];
-    head.extend(first.keys().filter(|k| *k != "epoch").cloned());
-    let row = |e: &Value| head.iter().map(|k| short(&e[k])).collect();
-    let rows: Vec<Vec<String>> = r.epochs.iter().map(row).collect();
+    }
+    let row = |l: &Value| head.iter().map(|k| short(&l[k])).collect();
+    let rows: Vec<Vec<String>> = r.lines.iter().map(row).collect();
     let mut out = table(&head, &rows, 0);
     if let Some(Value::Object(result)) = &r.result {
         let rows: Vec<Vec<String>> = result
@@ -217,7 +252,7 @@ fn all_metrics(r: &Report) -> Result<Option<String>> {
 }
 
 fn recipe(r: &Report) -> Result<Option<String>> {
-    Ok(Some(code(&toml::to_string(r.scene.recipe)?)))
+    Ok(Some(code(&r.recipe)))
 }
 
 fn repeat(r: &Report) -> Result<Option<String>> {
@@ -227,7 +262,7 @@ fn repeat(r: &Report) -> Result<Option<String>> {
     );
     let rows = vec![
         vec!["cortado".to_string(), env!("CARGO_PKG_VERSION").into()],
-        vec!["seed".into(), r.scene.recipe.seed.to_string()],
+        vec!["seed".into(), r.seed.to_string()],
         vec![
             "system".into(),
             format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),

@@ -134,9 +134,12 @@ impl Chart for Curves {
                 &names,
             );
         }
+        // A curve that is called as its panel is explained by that.
+        let told = |name: &str| self.metrics.iter().any(|m| m.name == name);
         let entries: Vec<_> = names
             .iter()
             .enumerate()
+            .filter(|(_, n)| !told(n))
             .map(|(i, n)| (n.to_string(), stroke(i, 2.0)))
             .collect();
         let bottom = legend(

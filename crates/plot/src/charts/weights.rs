@@ -217,22 +217,28 @@ impl Weights {
         )
     }
 
-    /// Lower edge of the first bar, width of a bar, and the bars.
-    fn bars(data: &[f64]) -> (f64, f64, Vec<usize>) {
+    /// What the bars span, from 0 where nothing is negative; width of a bar, and the bars.
+    fn bars(data: &[f64]) -> ([f64; 2], f64, Vec<usize>) {
         let top = largest(data);
-        let wide = 2.0 * top / BARS as f64;
+        let finite = || data.iter().filter(|v| v.is_finite());
+        let low = if finite().any(|v| *v < 0.0) {
+            -top
+        } else {
+            0.0
+        };
+        let wide = (top - low) / BARS as f64;
         let mut bars = vec![0; BARS];
-        for v in data.iter().filter(|v| v.is_finite()) {
-            bars[(((v + top) / wide) as usize).min(BARS - 1)] += 1;
+        for v in finite() {
+            bars[(((v - low) / wide) as usize).min(BARS - 1)] += 1;
         }
-        (-top, wide, bars)
+        ([low, top], wide, bars)
     }
 
     fn histogram(&self, svg: &mut Svg, top: f64, width: f64, data: &[f64]) -> f64 {
-        let (first, wide, bars) = Self::bars(data);
+        let (span, wide, bars) = Self::bars(data);
         let most = bars.iter().copied().max().unwrap_or(1) as f64;
         let frame = [66.0, top + 10.0, width - 66.0 - MARGIN, 200.0];
-        let panel = Panel::new(frame, [first, -first], [0.0, most * 1.05]);
+        let panel = Panel::new(frame, span, [0.0, most * 1.05]);
         panel.begin(svg, &self.title);
         let label = if self.unit.is_empty() {
             "weight".into()
@@ -244,7 +250,7 @@ impl Weights {
         let font = Font::new(BODY);
         svg.text([frame[0], frame[1] - 5.0], font, "number of weights");
         for (i, &n) in bars.iter().enumerate() {
-            let [a, b] = [i, i + 1].map(|k| panel.x.at(first + k as f64 * wide));
+            let [a, b] = [i, i + 1].map(|k| panel.x.at(span[0] + k as f64 * wide));
             let y = panel.y.at(n as f64);
             let style = format!(r#"class="bar" data-count="{n}" fill="{}""#, SERIES[0]);
             svg.rect([a + 0.3, y, b - a - 0.6, frame[1] + frame[3] - y], &style);

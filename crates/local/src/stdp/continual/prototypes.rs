@@ -36,7 +36,7 @@ impl Prototypes {
         let neuron = |j: usize| (0..inputs).map(move |i| self.weights[i * self.room + j]);
         let classes = self.classes.iter().map(|&c| c as f32).collect();
         vec![
-            Tensor::new("weights", &[n, inputs], (0..n).flat_map(neuron).collect()),
+            Tensor::new("weights", &[n, inputs], (0..n).flat_map(neuron).collect()).of_inputs(1),
             Tensor::new("classes", &[n], classes),
         ]
     }

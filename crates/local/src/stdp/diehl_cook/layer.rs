@@ -76,7 +76,7 @@ impl Layer {
         let theta = self.theta.iter().map(|&t| t as f32).collect();
         let shape = [self.weights.len() / n.max(1), n];
         vec![
-            Tensor::new("weights", &shape, self.weights.clone()),
+            Tensor::new("weights", &shape, self.weights.clone()).of_inputs(0),
             Tensor::new("theta", &[n], theta),
         ]
     }
