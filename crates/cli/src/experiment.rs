@@ -4,6 +4,7 @@ use crate::kind::AnyRecipe;
 use crate::observe::Scene;
 use crate::recipe::{Detect, Recipe};
 use crate::samples::{Data, Samples, batch, encode, presented, signals};
+use crate::stop::quoted;
 use anyhow::{Context, Result, bail};
 use cortado::learn::{
     Batch, BatchReport, Fit, FitSpec, Matches, Rule, Targets, decolle, evaluate, eventprop,
@@ -233,8 +234,9 @@ impl Folder {
         match Self::any(path)? {
             (folder, AnyRecipe::Network(recipe)) => Ok((folder, *recipe)),
             (_, AnyRecipe::Local(_)) => bail!(
-                "{0} is a run of a local rule: it has no network and no checkpoint; `cortado report {0}` shows what it found",
-                path.display()
+                "{} is a run of a local rule: it has no network and no checkpoint; `cortado report {}` shows what it found",
+                path.display(),
+                quoted(&path.display().to_string())
             ),
         }
     }

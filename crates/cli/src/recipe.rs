@@ -208,9 +208,24 @@ fn changed<T: Form>(recipe: &T, pair: &str) -> Result<T> {
     let changed = put(&mut table, key, value);
     match resolve(&table) {
         Ok(recipe) if changed => Ok(recipe),
-        Err(e) if known => Err(e.context(format!("--set {pair}"))),
+        Err(e) if known || changed && !of_the_key(&e, key) => {
+            Err(e.context(format!("--set {pair}")))
+        }
         _ => bail!("--set {unknown}"),
     }
+}
+
+/// Whether an error is about a key that nothing knows, and not about the value that it was given.
+fn of_the_key(e: &anyhow::Error, key: &str) -> bool {
+    let text = format!("{e:#}");
+    let last = key.rsplit('.').next().unwrap_or(key);
+    [
+        &format!("unknown field `{last}`"),
+        "no such key",
+        "did not match any variant",
+    ]
+    .iter()
+    .any(|sign| text.contains(*sign))
 }
 
 /// A recipe from its table; a key that does not come out again was not understood.

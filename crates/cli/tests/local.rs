@@ -69,7 +69,7 @@ fn check_curves(page: &str, lines: &[Value], along: &str) {
     let pictures = pictures(page);
     for key in keys.iter().filter(drawn) {
         let name = match lines[0]["metric_name"].as_str() {
-            Some(name) if *key == "metric" => name.to_string(),
+            Some(name) if *key == "metric" => name.replace('_', " "),
             _ => key.replace('_', " "),
         };
         let list = lines[0][*key].as_array().map_or(1, Vec::len);
@@ -365,7 +365,10 @@ fn the_page_of_a_run_under_way() {
     let run = folder.path().join("run");
     train("distal-reward", &DISTAL, &run);
     let whole = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    std::fs::write(run.join("metrics.jsonl"), whole.lines().next().unwrap()).unwrap();
+    // Its second line has not been written to the end.
+    let (first, rest) = whole.split_once('\n').unwrap();
+    let cut = format!("{first}\n{}", &rest[..rest.len() / 3]);
+    std::fs::write(run.join("metrics.jsonl"), cut).unwrap();
     std::fs::remove_file(run.join("weights.safetensors")).unwrap();
     let output = cortado(&["report", run.to_str().unwrap()])
         .output()
@@ -376,5 +379,47 @@ fn the_page_of_a_run_under_way() {
     );
     let page = page(&run);
     assert!(page.contains("not come to its test") && !page.contains("id=\"weights\""));
-    check_curves(&page, &[json(whole.lines().next().unwrap())], "minute");
+    check_curves(&page, &[json(first)], "minute");
+    let run = run.to_str().unwrap();
+    let both = json(&done(&["compare", run, run, "--json"]));
+    assert_eq!(both["runs"][0]["minute"], 1);
+    assert_eq!(both["runs"][0]["weight"], json(first)["weight"]);
+}
+
+/// Of many lines the page shows some, evenly, and the last.
+#[test]
+fn the_page_of_many_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let network = "learn.network={inputs=10,neurons=1,seconds=2.5}";
+    train(
+        "stdp-competition",
+        &[network, "learn.report=1e-3", "learn.correlated.inputs=2"],
+        &run,
+    );
+    let all = lines(&run);
+    assert_eq!(all.len(), 2500);
+    let shown: Vec<Value> = all.into_iter().step_by(3).collect();
+    let page = page(&run);
+    assert!(page.contains("One line in 3 of metrics.jsonl"));
+    assert_eq!(shown.last().unwrap()["second"], 2.5);
+    check_curves(&page, &shown, "second");
+}
+
+/// What is wrong with the value of a table that was not there before.
+#[test]
+fn an_error_in_an_optional_table_says_what_it_is() {
+    for (set, expected) in [
+        ("learn.scaling={sum=0.5}", "missing field `every`"),
+        ("learn.theta={foo=1}", "unknown field `foo`"),
+        ("learn.scalling={sum=0.5,every=1.0}", "nearest is 'learn."),
+    ] {
+        let error = failed(&["train", "stdp-competition", "--set", set]);
+        assert!(
+            error.contains(expected) && error.contains(set.split('=').next().unwrap()),
+            "{error}"
+        );
+    }
+    let error = failed(&["train", "digits", "--set", "data.distort={foo=1}"]);
+    assert!(error.contains("unknown field `foo`"), "{error}");
 }

@@ -467,11 +467,19 @@ fn settings_that_make_no_sense_are_refused_by_name() {
         ),
         (
             said(&|e| e.network.inputs = usize::MAX),
-            "weights at driven neurons: expected at most 2^28 in all, got 18446744073709551615 x 5",
+            "weights at driven neurons: expected at most 2^28 in all, got 18446744073709551615 x 8",
+        ),
+        (
+            said(&|e| (e.network.inputs, e.network.neurons) = (1 << 28, 1)),
+            "weights at driven neurons: expected at most 2^28 in all, got 268435456 x 8",
+        ),
+        (
+            said(&|e| e.report = 1e300),
+            "report at learn: expected a whole number of steps of 0.0001 s, 1 to 10^12, got 1e300",
         ),
         (
             said(&|e| e.network.neurons = 0),
-            "weights at driven neurons: expected 0 above 0, got 0",
+            "inputs, neurons at driven neurons: expected 1 at least, got 200, 0",
         ),
     ] {
         assert_eq!(text, message);

@@ -362,7 +362,7 @@ fn a_setting_of_distal_reward_that_makes_no_sense_is_refused_by_name() {
         ),
         (
             said(&|e| (e.excitatory, e.inhibitory) = (1, 0)),
-            "distal_reward at excitatory, inhibitory: expected 2 neurons, got 1",
+            "distal_reward at excitatory, inhibitory: expected 2 neurons at least, got 1",
         ),
         (
             said(&|e| (e.seeds, e.excitatory, e.synapses) = (1000, 10_000, 100)),

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Keys of --json: runs, an array of objects with run (the folder), epochs, parameters, metric, metric_name, loss, \
-spikes_per_sample, synops_per_sample, seconds and what else its result holds (null where a run has none yet, or no such thing); differ, an \
+spikes_per_sample, synops_per_sample, seconds and what else its result holds (null where a run has none yet, or no such thing; of a local rule under way, what its last line holds); differ, an \
 object from each key of the recipes whose values are not all the same to the values in the order of the runs.")]
 pub struct Args {
     /// Folders of runs
@@ -70,9 +70,11 @@ fn outcome(folder: &Folder, recipe: &AnyRecipe) -> Result<Value> {
     let path = folder.path();
     let lines = runs::metrics(path)?;
     let epochs = lines.iter().filter(|l| l.get("epoch").is_some()).count();
-    // A local rule has none.
-    let epochs = matches!(recipe, AnyRecipe::Network(_)).then_some(epochs);
-    let mut value = runs::result(path)?.unwrap_or_else(|| json!({ "epochs": epochs }));
+    let mut value = match (runs::result(path)?, recipe) {
+        (Some(result), _) => result,
+        (None, AnyRecipe::Network(_)) => json!({ "epochs": epochs }),
+        (None, AnyRecipe::Local(_)) => lines.last().cloned().unwrap_or_else(|| json!({})),
+    };
     value["run"] = json!(path.display().to_string());
     let parameters = match folder.checkpoint().exists() {
         true => Some(folder.load()?.0.net.parameters()),

@@ -7,18 +7,22 @@ use serde_json::Value;
 use std::path::Path;
 
 /// The lines of a run's `metrics.jsonl`, one for each epoch of a network, and the last result of the test if there is one.
+///
+/// # Errors
+/// A file that cannot be read; a line that is not JSON, but for a last one that is cut.
 pub fn metrics(folder: &Path) -> Result<(Vec<Value>, Option<Value>)> {
     let path = folder.join("metrics.jsonl");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
     let (mut lines, mut result) = (Vec::new(), None);
-    for (i, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, l)| !l.trim().is_empty())
-    {
-        let line: Value = serde_json::from_str(line)
-            .with_context(|| format!("{}, line {}", path.display(), i + 1))?;
+    let numbered = text.lines().enumerate();
+    let written = numbered.filter(|(_, l)| !l.trim().is_empty());
+    for (i, line) in written {
+        let line: Value = match serde_json::from_str(line) {
+            // The last line of a run that is under way may be cut.
+            Err(e) if e.is_eof() && i + 1 == text.lines().count() => break,
+            line => line.with_context(|| format!("{}, line {}", path.display(), i + 1))?,
+        };
         match is_result(&line) {
             true => result = Some(line),
             false => lines.push(line),

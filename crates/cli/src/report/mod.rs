@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// Test samples that the report looks at.
 const SAMPLES: usize = 1000;
 
+/// Lines of metrics on a page, at most.
+const LINES: usize = 1000;
+
 /// What sections are written from.
 pub struct Report<'a> {
     /// What the recipe says that it does.
@@ -28,8 +31,9 @@ pub struct Report<'a> {
     scene: Option<&'a Scene<'a>>,
     /// Folder of the run.
     folder: &'a Path,
-    /// The metrics on the way, one line for each epoch of a network.
+    /// The metrics on the way, one line for each epoch of a network; of many lines every so many-th.
     lines: Vec<Value>,
+    every: usize,
     /// The result of the test, if there has been one.
     result: Option<Value>,
     /// What the network makes of test samples, if they have classes.
@@ -46,6 +50,7 @@ pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
     let survey = survey.and_then(|s| s.map_err(|e| warn("the test samples", &e)).ok());
     let Scene { recipe, .. } = scene;
     let (lines, result) = metrics(folder)?;
+    let (lines, every) = thinned(lines);
     save(&Report {
         about: &recipe.about,
         seed: recipe.seed,
@@ -53,6 +58,7 @@ pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
         scene: Some(scene),
         folder,
         lines,
+        every,
         result,
         survey,
     })
@@ -64,6 +70,7 @@ pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
 /// As [`write`].
 pub fn local(recipe: &local::Recipe, folder: &Path) -> Result<PathBuf> {
     let (lines, result) = metrics(folder)?;
+    let (lines, every) = thinned(lines);
     save(&Report {
         about: &recipe.about,
         seed: recipe.seed,
@@ -71,9 +78,20 @@ pub fn local(recipe: &local::Recipe, folder: &Path) -> Result<PathBuf> {
         scene: None,
         folder,
         lines,
+        every,
         result,
         survey: None,
     })
+}
+
+/// [`LINES`] lines at most, the last one among them, and how far apart they stood.
+fn thinned(lines: Vec<Value>) -> (Vec<Value>, usize) {
+    let (all, every) = (lines.len(), lines.len().div_ceil(LINES).max(1));
+    let kept = |(i, line): (usize, Value)| ((all - 1 - i) % every == 0).then_some(line);
+    (
+        lines.into_iter().enumerate().filter_map(kept).collect(),
+        every,
+    )
 }
 
 fn save(report: &Report) -> Result<PathBuf> {

@@ -241,6 +241,12 @@ fn all_metrics(r: &Report) -> Result<Option<String>> {
     let row = |l: &Value| head.iter().map(|k| short(&l[k])).collect();
     let rows: Vec<Vec<String>> = r.lines.iter().map(row).collect();
     let mut out = table(&head, &rows, 0);
+    if r.every > 1 {
+        out += &format!(
+            "<p>One line in {} of metrics.jsonl; pictures show no others either.</p>\n",
+            r.every
+        );
+    }
     if let Some(Value::Object(result)) = &r.result {
         let rows: Vec<Vec<String>> = result
             .iter()

@@ -82,7 +82,11 @@ impl DistalReward {
             return wrong("excitatory, synapses", "from 1 to 2^20", got);
         }
         if neurons < 2 {
-            return wrong("excitatory, inhibitory", "2 neurons", neurons.to_string());
+            return wrong(
+                "excitatory, inhibitory",
+                "2 neurons at least",
+                neurons.to_string(),
+            );
         }
         if self.synapses > 1 << 14 {
             return wrong("synapses", "at most 2^14", self.synapses.to_string());

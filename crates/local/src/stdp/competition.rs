@@ -159,8 +159,8 @@ impl Competition {
             if (1.0..1e12).contains(&steps) && (steps - steps.round()).abs() <= 1e-6 {
                 return Ok(steps.round() as u64);
             }
-            let expected = format!("a whole number of steps of {dt} s");
-            Err(Error::invalid(what, AT, expected, seconds))
+            let expected = format!("a whole number of steps of {dt} s, 1 to 10^12");
+            Err(Error::invalid(what, AT, expected, format!("{seconds:?}")))
         };
         Ok(Plan {
             steps: whole("network.seconds", self.network.seconds)?,

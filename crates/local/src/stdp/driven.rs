@@ -1,6 +1,6 @@
 //! Neurons that Poisson inputs drive through a plastic projection.
 
-use super::plastic::Tiles;
+use super::plastic::{LANES, Tiles};
 use super::rule::check_tau;
 use super::{Plastic, Rule};
 use crate::range::{NOT_NEGATIVE, fits, within};
@@ -82,7 +82,11 @@ impl Driven {
     /// # Errors
     /// The setting that does not.
     pub(super) fn check(&self) -> Result<()> {
-        fits("weights", AT, &[self.inputs, self.neurons])?;
+        if self.inputs == 0 || self.neurons == 0 {
+            let got = format!("{}, {}", self.inputs, self.neurons);
+            return Err(Error::invalid("inputs, neurons", AT, "1 at least", got));
+        }
+        fits("weights", AT, &[self.inputs, self.neurons.max(LANES)])?;
         within(
             AT,
             &[
@@ -198,8 +202,8 @@ impl<R: Rule<P, Q>, B: Besides, const P: usize, const Q: usize> Course<R, B, P, 
     pub fn new(model: &Driven, rule: R, weights: &[f64], seed: u64, besides: B) -> Result<Self> {
         rule.check()?;
         model.check()?;
-        if weights.len() != model.inputs * model.neurons || weights.is_empty() {
-            let expected = format!("{} above 0", model.inputs * model.neurons);
+        if weights.len() != model.inputs * model.neurons {
+            let expected = (model.inputs * model.neurons).to_string();
             return Err(Error::invalid("weights", AT, expected, weights.len()));
         }
         let params = [model.tau_mem, 1.0, 0.0, 1.0, 0.0, 0.0];

@@ -65,7 +65,7 @@ impl<const N: usize> Traces<N> {
 }
 
 /// Neurons of a tile: what a line of the cache holds of their weights.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Numbers of all neurons, tile by tile; those behind the last neuron mean nothing.
 pub type Tiles = Vec<[f64; LANES]>;
