@@ -178,6 +178,10 @@ impl<R: Lanes> Block<R> {
         let Some(&edge) = node.sources.first() else {
             return;
         };
+        // What is the same in all steps is there since the first.
+        if steps.start > 0 && self.slots[i].class == Class::Constant {
+            return;
+        }
         if let Op::Linear(l) = &node.op
             && self.slots[i].class == Class::Fused
         {
