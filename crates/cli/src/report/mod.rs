@@ -10,6 +10,7 @@ use anyhow::Result;
 use cortado_base::write_atomic;
 use html::escape;
 use sections::sections;
+use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -49,18 +50,10 @@ pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
     let survey = classes.then(|| Survey::new(scene, SAMPLES));
     let survey = survey.and_then(|s| s.map_err(|e| warn("the test samples", &e)).ok());
     let Scene { recipe, .. } = scene;
-    let (lines, result) = metrics(folder)?;
-    let (lines, every) = thinned(lines);
     save(&Report {
-        about: &recipe.about,
-        seed: recipe.seed,
-        recipe: toml::to_string(recipe)?,
         scene: Some(scene),
-        folder,
-        lines,
-        every,
-        result,
         survey,
+        ..Report::new((&recipe.about, recipe.seed), recipe, folder)?
     })
 }
 
@@ -69,19 +62,7 @@ pub fn write(scene: &Scene, folder: &Path) -> Result<PathBuf> {
 /// # Errors
 /// As [`write`].
 pub fn local(recipe: &local::Recipe, folder: &Path) -> Result<PathBuf> {
-    let (lines, result) = metrics(folder)?;
-    let (lines, every) = thinned(lines);
-    save(&Report {
-        about: &recipe.about,
-        seed: recipe.seed,
-        recipe: toml::to_string(recipe)?,
-        scene: None,
-        folder,
-        lines,
-        every,
-        result,
-        survey: None,
-    })
+    save(&Report::new((&recipe.about, recipe.seed), recipe, folder)?)
 }
 
 /// [`LINES`] lines at most, the last one among them, and how far apart they stood.
@@ -105,7 +86,28 @@ pub fn warn(what: &str, e: &anyhow::Error) {
     eprintln!("warning: report without {what}: {e:#}");
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// What every run has.
+    fn new(
+        (about, seed): (&'a str, u64),
+        recipe: &impl Serialize,
+        folder: &'a Path,
+    ) -> Result<Self> {
+        let (lines, result) = metrics(folder)?;
+        let (lines, every) = thinned(lines);
+        Ok(Self {
+            about,
+            seed,
+            recipe: toml::to_string(recipe)?,
+            scene: None,
+            folder,
+            lines,
+            every,
+            result,
+            survey: None,
+        })
+    }
+
     fn html(&self) -> String {
         let title = escape(self.about);
         let (mut nav, mut body) = (String::new(), String::new());
